@@ -1,0 +1,29 @@
+# Every kernel source is compiled once per instruction set, its symbols suffixed with the set's name
+# (see src/kernels/isa.h); src/kernels/dispatch/ is compiled once and chooses a table at start.
+file(GLOB KERNEL_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/*.c)
+file(GLOB DISPATCH_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/dispatch/*.c)
+
+set(ISA_FLAGS_baseline "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(ISAS baseline avx2 avx512 avx512vnni)
+  set(ISA_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi2)
+  set(ISA_FLAGS_avx512 ${ISA_FLAGS_avx2} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd
+      -mprefer-vector-width=512)
+  set(ISA_FLAGS_avx512vnni ${ISA_FLAGS_avx512} -mavx512vnni -mavx512bf16)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(ISAS baseline neon)
+  set(ISA_FLAGS_neon -march=armv8.2-a+dotprod+fp16)
+else()
+  set(ISAS baseline)
+endif()
+
+set(KERNEL_OBJECTS)
+foreach(isa ${ISAS})
+  if(KERNEL_SOURCES)
+    add_library(kernels_${isa} OBJECT ${KERNEL_SOURCES})
+    target_compile_definitions(kernels_${isa} PRIVATE MX_ISA=${isa} MX_ISA_${isa}=1)
+    target_compile_options(kernels_${isa} PRIVATE ${ISA_FLAGS_${isa}} $<$<CONFIG:Release>:-O3>)
+    target_include_directories(kernels_${isa} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+    list(APPEND KERNEL_OBJECTS $<TARGET_OBJECTS:kernels_${isa}>)
+  endif()
+endforeach()
