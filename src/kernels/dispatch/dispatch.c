@@ -1,0 +1,73 @@
+/* Chooses the kernel table when the process starts. */
+#include "kernels/kernels.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool always(void) { return true; }
+
+#if defined(__x86_64__)
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2");
+}
+static bool has_avx512(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512cd");
+}
+static bool has_avx512vnni(void) {
+  return has_avx512() && __builtin_cpu_supports("avx512vnni") &&
+         __builtin_cpu_supports("avx512bf16");
+}
+#define SETS(S)                                                                                    \
+  S(avx512vnni, has_avx512vnni) S(avx512, has_avx512) S(avx2, has_avx2) S(baseline, always)
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#define HWCAP_HALF_FLOATS (1ul << 10)
+#define HWCAP_DOT_PRODUCTS (1ul << 20)
+static bool has_neon(void) {
+  unsigned long need = HWCAP_HALF_FLOATS | HWCAP_DOT_PRODUCTS;
+  return (getauxval(AT_HWCAP) & need) == need;
+}
+#define SETS(S) S(neon, has_neon) S(baseline, always)
+#else
+#define SETS(S) S(baseline, always)
+#endif
+
+#define S(set, test) extern const mx_kernels MX_KERNEL_NAME(kernels, set);
+SETS(S)
+#undef S
+
+const mx_kernels *mx_k = &mx_kernels_baseline;
+
+/* Best first. A forced name skips everything above it; one that the CPU lacks falls through to the
+ * next that it has. */
+__attribute__((constructor(101))) static void choose(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#endif
+  static const struct {
+    const mx_kernels *table;
+    bool (*runs)(void);
+  } sets[] = {
+#define S(set, test) {&MX_KERNEL_NAME(kernels, set), test},
+      SETS(S)
+#undef S
+  };
+  const char *forced = getenv("MLX_CPU_ISA");
+  bool known = false;
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+    known |= forced && !strcmp(forced, sets[i].table->isa);
+  if (forced && !known)
+    fprintf(stderr, "mlx: MLX_CPU_ISA=%s names no instruction set here\n", forced);
+  bool allowed = !known;
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    allowed |= known && !strcmp(forced, sets[i].table->isa);
+    if (!allowed || !sets[i].runs()) continue;
+    mx_k = sets[i].table;
+    return;
+  }
+}

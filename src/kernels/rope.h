@@ -1,0 +1,7 @@
+/* Kernels: rope. */
+#ifndef KERNELS_ROPE_H
+#define KERNELS_ROPE_H
+
+#define MX_KERNELS_ROPE(K)
+
+#endif

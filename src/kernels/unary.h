@@ -1,0 +1,7 @@
+/* Kernels: unary. */
+#ifndef KERNELS_UNARY_H
+#define KERNELS_UNARY_H
+
+#define MX_KERNELS_UNARY(K)
+
+#endif
