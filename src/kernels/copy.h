@@ -1,7 +1,24 @@
-/* Kernels: copy. */
+/* Kernels: copies, casts, fills, transposed and strided moves of elements. */
 #ifndef KERNELS_COPY_H
 #define KERNELS_COPY_H
 
-#define MX_KERNELS_COPY(K)
+#include "mlx/mx/dtype.h"
+
+#include <stdint.h>
+
+/* copy_cast: n elements of one dtype to another. Complex to real drops the imaginary part; floats
+ * to integers truncate, and what the integer cannot hold is what x86 yields (INT32_MIN for int32,
+ * its low bits for the narrower ones, and so on: MLX's values). copy_rect: dst[r * dst_row + c *
+ * dst_col] = src[r * src_row + c * src_col], elements of `size` bytes (1, 2, 4 or 8), strides in
+ * elements. copy_fill: n copies of the `size` bytes at value. copy_stream: as memcpy, past the
+ * caches; the caller fences (mx_stream_fence). */
+#define MX_KERNELS_COPY(K)                                                           \
+  K(void, copy_cast,                                                                 \
+    (void *dst, mx_dtype dst_dtype, const void *src, mx_dtype src_dtype, int64_t n)) \
+  K(void, copy_rect,                                                                 \
+    (void *dst, int64_t dst_row, int64_t dst_col, const void *src, int64_t src_row,  \
+     int64_t src_col, int64_t rows, int64_t cols, int size))                         \
+  K(void, copy_fill, (void *dst, const void *value, int64_t n, int size))            \
+  K(void, copy_stream, (void *dst, const void *src, int64_t bytes))
 
 #endif

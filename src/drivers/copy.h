@@ -1,0 +1,35 @@
+/* Whole copies between strided memory of any two dtypes, over the thread pool. */
+#ifndef DRIVERS_COPY_H
+#define DRIVERS_COPY_H
+
+#include "mlx/mx/dtype.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* dst[i...] = src[i...] converted to dst_dtype (see copy_cast in kernels/copy.h), for every index
+ * in the shape. Strides are in elements of their own operand, of any sign; a source stride of 0
+ * broadcasts. dst and src do not overlap (equal pointers, strides and dtypes are fine). No two
+ * indices may share an element of dst. */
+void mx_copy_strided(void *dst, mx_dtype dst_dtype, const int64_t *dst_strides, const void *src,
+                     mx_dtype src_dtype, const int64_t *src_strides, const int32_t *shape,
+                     int ndim);
+
+/* The same for n elements that lie one after the other on both sides. */
+void mx_copy_dense(void *dst, mx_dtype dst_dtype, const void *src, mx_dtype src_dtype, int64_t n);
+
+/* n copies of one element. */
+void mx_copy_fill(void *dst, mx_dtype dst_dtype, const void *value, mx_dtype value_dtype,
+                  int64_t n);
+
+/* Results of this size and more do not stay in the caches anyway: worth writing past them. */
+#define MX_STREAM_BYTES (32 << 20)
+
+/* Orders the streaming stores of this thread before whatever it does next. */
+static inline void mx_stream_fence(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
+
+#endif

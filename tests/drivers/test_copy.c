@@ -1,0 +1,250 @@
+/* Copies between any strides and dtypes, against plain loops and against x86's C casts as MLX uses
+ * them. */
+#include "drivers/copy.h"
+#include "base/half.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static uint32_t seed = 12345;
+static uint32_t rnd(void) { return (seed = seed * 1664525u + 1013904223u) >> 8; }
+
+typedef struct {
+  int ndim;
+  int32_t shape[6];
+  int64_t dst[6], src[6]; /* strides */
+  int64_t dst_size, src_size, dst_base, src_base;
+} layout;
+
+/* Strides for dimensions laid out in a random order, some padded, reversed or broadcast. */
+static int64_t random_strides(const layout *l, int64_t *strides, int64_t *base, bool dense,
+                              bool broadcast) {
+  int order[6];
+  for (int i = 0; i < l->ndim; i++) order[i] = i;
+  for (int i = l->ndim - 1; i > 0; i--) {
+    int j = (int)(rnd() % (uint32_t)(i + 1)), t = order[i];
+    if (dense && rnd() % 3) continue;
+    order[i] = order[j];
+    order[j] = t;
+  }
+  int64_t step = 1;
+  *base = 0;
+  for (int i = l->ndim - 1; i >= 0; i--) {
+    int d = order[i];
+    if (broadcast && rnd() % 4 == 0) {
+      strides[d] = 0;
+      continue;
+    }
+    if (!dense && rnd() % 4 == 0) step *= 1 + rnd() % 3;
+    strides[d] = step;
+    if (!dense && rnd() % 4 == 0) {
+      *base += step * (l->shape[d] - 1);
+      strides[d] = -step;
+    }
+    step *= l->shape[d];
+  }
+  return step + 8;
+}
+
+static layout random_layout(int64_t most) {
+  layout l = {.ndim = (int)(rnd() % 6)};
+  int64_t n = 1;
+  for (int d = 0; d < l.ndim; d++) {
+    int64_t room = most / n, want = rnd() % 3 == 0 ? room : 1 + rnd() % 9;
+    if (want > room) want = room;
+    l.shape[d] = (int32_t)(want < 1 ? 1 : rnd() % 20 == 0 ? 1 : want);
+    n *= l.shape[d];
+  }
+  bool dense = rnd() % 2;
+  l.dst_size = random_strides(&l, l.dst, &l.dst_base, dense, false);
+  l.src_size = random_strides(&l, l.src, &l.src_base, rnd() % 2, rnd() % 2);
+  return l;
+}
+
+static void plain_copy(const layout *l, char *dst, const char *src, size_t size) {
+  int64_t n = 1;
+  for (int d = 0; d < l->ndim; d++) n *= l->shape[d];
+  for (int64_t i = 0; i < n; i++) {
+    int64_t rest = i, to = l->dst_base, from = l->src_base;
+    for (int d = l->ndim - 1; d >= 0; d--) {
+      to += rest % l->shape[d] * l->dst[d];
+      from += rest % l->shape[d] * l->src[d];
+      rest /= l->shape[d];
+    }
+    memcpy(dst + to * (int64_t)size, src + from * (int64_t)size, size);
+  }
+}
+
+static void check_layout(int64_t most, mx_dtype dtype) {
+  layout l = random_layout(most);
+  size_t size = mx_dtype_size(dtype), dst_bytes = (size_t)l.dst_size * size,
+         src_bytes = (size_t)l.src_size * size;
+  char *src = malloc(src_bytes), *want = malloc(dst_bytes), *got = malloc(dst_bytes);
+  for (size_t i = 0; i < src_bytes; i++) src[i] = (char)rnd();
+  memset(want, 77, dst_bytes);
+  memset(got, 77, dst_bytes);
+  plain_copy(&l, want, src, size);
+  mx_copy_strided(got + l.dst_base * (int64_t)size, dtype, l.dst, src + l.src_base * (int64_t)size,
+                  dtype, l.src, l.shape, l.ndim);
+  assert_memory_equal(want, got, dst_bytes);
+  free(src);
+  free(want);
+  free(got);
+}
+
+static void any_layout_copies_exactly(void **state) {
+  (void)state;
+  const mx_dtype dtypes[] = {MX_INT8, MX_BFLOAT16, MX_FLOAT32, MX_COMPLEX64};
+  for (int i = 0; i < 3000; i++) check_layout(i % 50 ? 5000 : 400000, dtypes[i % 4]);
+}
+
+/* A cast of a strided operand is the cast of its dense copy. */
+static void any_layout_casts_as_dense(void **state) {
+  (void)state;
+  for (int i = 0; i < 2000; i++) {
+    mx_dtype from = rnd() % MX_DTYPE_COUNT, to = rnd() % MX_DTYPE_COUNT;
+    layout l = random_layout(i % 50 ? 5000 : 100000);
+    size_t fs = mx_dtype_size(from), ts = mx_dtype_size(to);
+    char *src = calloc((size_t)l.src_size, fs), *cast = calloc((size_t)l.src_size, ts),
+         *want = calloc((size_t)l.dst_size, ts), *got = calloc((size_t)l.dst_size, ts);
+    uint8_t *bytes = malloc((size_t)l.src_size);
+    for (int64_t k = 0; k < l.src_size; k++) bytes[k] = (uint8_t)rnd();
+    mx_copy_dense(src, from, bytes, MX_UINT8, l.src_size);
+    mx_copy_dense(cast, to, src, from, l.src_size);
+    plain_copy(&l, want, cast, ts);
+    mx_copy_strided(got + l.dst_base * (int64_t)ts, to, l.dst, src + l.src_base * (int64_t)fs, from,
+                    l.src, l.shape, l.ndim);
+    assert_memory_equal(want, got, (size_t)l.dst_size * ts);
+    free(src), free(cast), free(want), free(got), free(bytes);
+  }
+}
+
+static void empty_and_scalar(void **state) {
+  (void)state;
+  float x = 3, y = 0;
+  mx_copy_strided(&y, MX_FLOAT32, NULL, &x, MX_FLOAT32, NULL, NULL, 0);
+  assert_true(y == 3);
+  mx_copy_strided(&y, MX_FLOAT32, (int64_t[]){5, 1}, &x, MX_FLOAT32, (int64_t[]){5, 1},
+                  (int32_t[]){0, 5}, 2);
+}
+
+static void fills(void **state) {
+  (void)state;
+  enum { N = 100003 };
+  int64_t *a = malloc(N * sizeof *a);
+  float value = -7;
+  mx_copy_fill(a, MX_INT64, &value, MX_FLOAT32, N);
+  for (int i = 0; i < N; i++) assert_int_equal(a[i], -7);
+  free(a);
+}
+
+/* Larger than the streaming threshold, so that stores past the cache are tried. */
+static void large_copies_stream(void **state) {
+  (void)state;
+  int64_t n = MX_STREAM_BYTES / 4 + 1001;
+  float *a = malloc((size_t)n * 4), *b = malloc((size_t)n * 4 + 4);
+  int32_t *c = malloc((size_t)n * 4);
+  for (int64_t i = 0; i < n; i++) a[i] = (float)(i % 100000) - 5000;
+  mx_copy_dense(b + 1, MX_FLOAT32, a, MX_FLOAT32, n);
+  assert_memory_equal(a, b + 1, (size_t)n * 4);
+  mx_copy_dense(c, MX_INT32, a, MX_FLOAT32, n);
+  for (int64_t i = 0; i < n; i++)
+    if (c[i] != i % 100000 - 5000) fail();
+  mx_copy_fill(c, MX_INT32, &(int32_t){9}, MX_INT32, n);
+  for (int64_t i = 0; i < n; i++)
+    if (c[i] != 9) fail();
+  free(a), free(b), free(c);
+}
+
+/* What x86's conversion instructions yield, and MLX's CPU backend with them. */
+static void floats_out_of_range_cast_as_mlx(void **state) {
+  (void)state;
+  const float in[] = {NAN,  INFINITY, -INFINITY, 1e10f,  -1e10f,  300.7f, -300.7f,
+                      3e9f, -3e9f,    1e19f,     -1e19f, 1.8e19f, -1,     -0.5f};
+  enum { N = sizeof in / sizeof *in };
+  const int32_t i32[N] = {INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, 300, -300,
+                          INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, -1,  0};
+  const uint32_t u32[N] = {1u << 31,    0,        1u << 31, 0,        1u << 31, 300, 4294966996u,
+                           3000000000u, 1u << 31, 0,        1u << 31, 0,        ~0u, 0};
+  const uint64_t u64[N] = {1ull << 63,
+                           0,
+                           1ull << 63,
+                           10000000000u,
+                           18446744063709551616ull,
+                           300,
+                           18446744073709551316ull,
+                           3000000000u,
+                           18446744070709551616ull,
+                           9999999980506447872ull,
+                           1ull << 63,
+                           18000000404716257280ull,
+                           ~0ull,
+                           0};
+  const uint8_t u8[N] = {0, 0, 0, 0, 0, 44, 212, 0, 0, 0, 0, 0, 255, 0};
+  const uint8_t boolean[N] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  double wide[N];
+  mx_copy_dense(wide, MX_FLOAT64, in, MX_FLOAT32, N);
+  for (int k = 0; k < 2; k++) {
+    const void *src = k ? (const void *)wide : in;
+    mx_dtype dtype = k ? MX_FLOAT64 : MX_FLOAT32;
+    uint64_t got[N];
+    mx_copy_dense(got, MX_INT32, src, dtype, N);
+    assert_memory_equal(got, i32, sizeof i32);
+    mx_copy_dense(got, MX_UINT32, src, dtype, N);
+    assert_memory_equal(got, u32, sizeof u32);
+    mx_copy_dense(got, MX_UINT64, src, dtype, N);
+    assert_memory_equal(got, u64, sizeof u64);
+    mx_copy_dense(got, MX_UINT8, src, dtype, N);
+    assert_memory_equal(got, u8, sizeof u8);
+    mx_copy_dense(got, MX_BOOL, src, dtype, N);
+    assert_memory_equal(got, boolean, sizeof boolean);
+  }
+}
+
+static void half_floats_round_as_scalar_conversions(void **state) {
+  (void)state;
+  enum { N = 1 << 16 };
+  mx_f16 *h = malloc(N * 2), *h2 = malloc(N * 2);
+  mx_bf16 *b = malloc(N * 2), *b2 = malloc(N * 2);
+  float *f = malloc(N * 4);
+  for (int i = 0; i < N; i++) h[i].bits = b[i].bits = (uint16_t)i;
+  mx_copy_dense(f, MX_FLOAT32, h, MX_FLOAT16, N);
+  for (int i = 0; i < N; i++) {
+    float want = mx_f16_to_f32(h[i]);
+    assert_true(isnan(want) ? isnan(f[i]) : want == f[i]);
+  }
+  mx_copy_dense(h2, MX_FLOAT16, f, MX_FLOAT32, N);
+  for (int i = 0; i < N; i++) assert_true(isnan(f[i]) || h2[i].bits == i);
+  mx_copy_dense(f, MX_FLOAT32, b, MX_BFLOAT16, N);
+  mx_copy_dense(b2, MX_BFLOAT16, f, MX_FLOAT32, N);
+  for (int i = 0; i < N; i++) assert_true(isnan(f[i]) || b2[i].bits == i);
+  for (int round = 0; round < 64; round++) {
+    for (int i = 0; i < N; i++) f[i] = mx_float_of_bits(rnd() << 16 ^ rnd());
+    mx_copy_dense(h2, MX_FLOAT16, f, MX_FLOAT32, N);
+    mx_copy_dense(b2, MX_BFLOAT16, f, MX_FLOAT32, N);
+    for (int i = 0; i < N; i++) {
+      if (isnan(f[i])) continue;
+      assert_int_equal(h2[i].bits, mx_f32_to_f16(f[i]).bits);
+      assert_int_equal(b2[i].bits, mx_f32_to_bf16(f[i]).bits);
+    }
+  }
+  free(h), free(h2), free(b), free(b2), free(f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(any_layout_copies_exactly),
+      cmocka_unit_test(any_layout_casts_as_dense),
+      cmocka_unit_test(empty_and_scalar),
+      cmocka_unit_test(fills),
+      cmocka_unit_test(large_copies_stream),
+      cmocka_unit_test(floats_out_of_range_cast_as_mlx),
+      cmocka_unit_test(half_floats_round_as_scalar_conversions),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
