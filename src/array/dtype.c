@@ -33,10 +33,10 @@ const char *mx_dtype_name(mx_dtype dtype) {
 bool mx_is_subdtype(mx_dtype dtype, mx_dtype_kind kind) {
   if ((unsigned)dtype >= MX_DTYPE_COUNT) return false;
   static const signed char parent[] = {
-      [MX_KIND_COMPLEXFLOATING] = MX_KIND_INEXACT,  [MX_KIND_FLOATING] = MX_KIND_INEXACT,
-      [MX_KIND_INEXACT] = MX_KIND_NUMBER,           [MX_KIND_SIGNEDINTEGER] = MX_KIND_INTEGER,
-      [MX_KIND_UNSIGNEDINTEGER] = MX_KIND_INTEGER,  [MX_KIND_INTEGER] = MX_KIND_NUMBER,
-      [MX_KIND_NUMBER] = MX_KIND_GENERIC,           [MX_KIND_GENERIC] = -1,
+      [MX_KIND_COMPLEXFLOATING] = MX_KIND_INEXACT, [MX_KIND_FLOATING] = MX_KIND_INEXACT,
+      [MX_KIND_INEXACT] = MX_KIND_NUMBER,          [MX_KIND_SIGNEDINTEGER] = MX_KIND_INTEGER,
+      [MX_KIND_UNSIGNEDINTEGER] = MX_KIND_INTEGER, [MX_KIND_INTEGER] = MX_KIND_NUMBER,
+      [MX_KIND_NUMBER] = MX_KIND_GENERIC,          [MX_KIND_GENERIC] = -1,
   };
   for (int k = dtypes[dtype].kind; k >= 0; k = parent[k])
     if (k == (int)kind) return true;

@@ -1,0 +1,13 @@
+/* mlx.c: MLX's arrays in C. Everything public of the native API. */
+#ifndef MLX_MX_H
+#define MLX_MX_H
+
+#include "mlx/mx/array.h"
+#include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/dtype.h"
+#include "mlx/mx/error.h"
+#include "mlx/mx/shape.h"
+#include "mlx/mx/stream.h"
+
+#endif

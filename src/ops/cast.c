@@ -1,0 +1,149 @@
+/* Conversions of dtype and layout. The room's pattern for an operation: an eval function, one
+ * table, a constructor. */
+#include "mlx/mx/cast.h"
+#include "base/alloc.h"
+#include "drivers/copy.h"
+#include "ops/ops.h"
+
+#include <stdlib.h>
+
+static void copy_into(mx out, mx in) {
+  mx_copy_strided(out->data, out->dtype, mx_strides_of(out), in->data, in->dtype, mx_strides_of(in),
+                  mx_shape_of(in), in->ndim);
+}
+
+/* ---- astype ---- */
+
+static bool eval_astype(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  if (in[0]->dense ? !mx_out_alloc_like(out[0], in[0]) : !mx_out_alloc(out[0])) return false;
+  copy_into(out[0], in[0]);
+  return true;
+}
+
+static const mx_primitive astype = {.name = "AsType", .eval = {eval_astype}};
+
+mx mx_astype(mx a, mx_dtype dtype) {
+  if (!a) return NULL;
+  if (a->dtype == dtype) return mx_same(a);
+  return mx_make(&astype, NULL, mx_spec_like(a, dtype), a);
+}
+
+/* ---- copy, depends, stop_gradient: the input's own memory ---- */
+
+static bool eval_share(const mx_node *node, const mx *in, const mx *out) {
+  for (int i = 0; i < node->output_count; i++) mx_out_share(out[i], in[i]);
+  return true;
+}
+
+static const mx_primitive copy = {.name = "Copy", .eval = {eval_share}};
+static const mx_primitive stop_gradient = {.name = "StopGradient", .eval = {eval_share}};
+static const mx_primitive depends = {.name = "Depends", .eval = {eval_share}};
+
+mx mx_copy(mx a) { return a ? mx_make(&copy, NULL, mx_spec_like(a, a->dtype), a) : NULL; }
+
+mx mx_stop_gradient(mx a) {
+  return a ? mx_make(&stop_gradient, NULL, mx_spec_like(a, a->dtype), a) : NULL;
+}
+
+bool mx_depends(const mx *arrays, int count, const mx *dependencies, int dependency_count,
+                mx *out) {
+  mx *inputs = mx_xmalloc((size_t)(count + dependency_count) * sizeof *inputs);
+  mx_spec *specs = mx_xmalloc((size_t)count * sizeof *specs);
+  bool all = true;
+  for (int i = 0; i < count + dependency_count; i++) {
+    inputs[i] = i < count ? arrays[i] : dependencies[i - count];
+    all &= inputs[i] != NULL;
+  }
+  for (int i = 0; i < count; i++) {
+    out[i] = NULL;
+    if (all) specs[i] = mx_spec_like(arrays[i], arrays[i]->dtype);
+  }
+  all = all && count > 0 &&
+        mx_make_nodes(&depends, NULL, specs, count, inputs, count + dependency_count, out);
+  free(inputs);
+  free(specs);
+  return all || count == 0;
+}
+
+/* ---- contiguous ---- */
+
+typedef struct {
+  bool allow_col_major;
+} contiguous_params;
+
+static bool is_col_major(mx a) {
+  int64_t step = 1;
+  for (int i = 0; i < a->ndim; i++) {
+    if (mx_shape_of(a)[i] != 1 && mx_strides_of(a)[i] != step) return false;
+    step *= mx_shape_of(a)[i];
+  }
+  return true;
+}
+
+static bool eval_contiguous(const mx_node *node, const mx *in, const mx *out) {
+  bool as_is = in[0]->row_contiguous ||
+               (MX_PARAMS(contiguous_params, node)->allow_col_major && is_col_major(in[0]));
+  if (as_is)
+    mx_out_share(out[0], in[0]);
+  else if (!mx_out_alloc(out[0]))
+    return false;
+  else
+    copy_into(out[0], in[0]);
+  return true;
+}
+
+static const mx_primitive contiguous = {
+    .name = "Contiguous", .params_size = sizeof(contiguous_params), .eval = {eval_contiguous}};
+
+mx mx_contiguous_with(mx a, mx_contiguous_args args) {
+  if (!a) return NULL;
+  contiguous_params p = {args.allow_col_major};
+  return mx_make(&contiguous, &p, mx_spec_like(a, a->dtype), a);
+}
+
+/* ---- view ---- */
+
+/* Of one element size, any layout will do; else the last axis must be row-major in itself, and the
+ * other strides are counted in new elements. */
+static bool eval_view(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  int64_t strides[MX_MAX_NDIM], from = (int64_t)mx_dtype_size(in[0]->dtype),
+                                to = (int64_t)mx_dtype_size(out[0]->dtype);
+  int last = in[0]->ndim - 1;
+  bool fits = from == to || (last >= 0 && mx_strides_of(in[0])[last] == 1);
+  for (int i = 0; fits && i < last && from != to; i++)
+    fits = mx_strides_of(in[0])[i] * from % to == 0;
+  fits = fits && (uintptr_t)in[0]->data % (uintptr_t)(to < 8 ? to : 8) == 0;
+  if (!fits) {
+    mx_buffer *dense = mx_buffer_new(in[0]->size * (size_t)from);
+    if (!dense) return false;
+    mx_copy_row_major(dense->data, in[0]);
+    mx_out_adopt(out[0], dense, 0);
+    return true;
+  }
+  for (int i = 0; i < in[0]->ndim; i++)
+    strides[i] = i == last && from != to ? 1 : mx_strides_of(in[0])[i] * from / to;
+  mx_out_view(out[0], in[0], strides, 0);
+  return true;
+}
+
+static const mx_primitive view = {.name = "View", .eval = {eval_view}};
+
+mx mx_view(mx a, mx_dtype dtype) {
+  if (!a || a->dtype == dtype) return a ? mx_same(a) : NULL;
+  int from = (int)mx_dtype_size(a->dtype), to = (int)mx_dtype_size(dtype), shape[MX_MAX_NDIM];
+  if (!to) return mx_fail("[view] Invalid dtype %d", (int)dtype);
+  if (a->ndim == 0 && from != to)
+    return mx_fail("[view] Changing the type of a scalar is only allowed for types with the same "
+                   "size.");
+  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
+  int *last = shape + a->ndim - 1;
+  if (from < to && *last % (to / from))
+    return mx_fail(
+        "[view] When viewing as a larger dtype, the size in bytes of the last axis must be "
+        "a multiple of the requested type size.");
+  if (from < to) *last /= to / from;
+  if (from > to) *last *= from / to;
+  return mx_make(&view, NULL, ((mx_spec){dtype, a->ndim, shape}), a);
+}

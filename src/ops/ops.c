@@ -1,0 +1,77 @@
+/* Helpers that the families of operations share. */
+#include "ops/ops.h"
+#include "drivers/copy.h"
+
+#include <string.h>
+
+int mx_broadcast_shape(mx a, mx b, int *shape) {
+  if (!a || !b) return -1;
+  mx big = a->ndim >= b->ndim ? a : b, small = big == a ? b : a;
+  int shift = big->ndim - small->ndim;
+  for (int i = 0; i < big->ndim; i++) {
+    int n = mx_shape_of(big)[i], m = i < shift ? 1 : mx_shape_of(small)[i - shift];
+    if (n != m && n != 1 && m != 1) {
+      mx_fail("[broadcast_shapes] Shapes %s and %s cannot be broadcast.", mx_shape_text_of(a),
+              mx_shape_text_of(b));
+      return -1;
+    }
+    shape[i] = n == 1 ? m : n;
+  }
+  return big->ndim;
+}
+
+bool mx_broadcast_pair(mx *a, mx *b) {
+  int shape[MX_MAX_NDIM], ndim = mx_broadcast_shape(*a, *b, shape);
+  if (ndim < 0) return false;
+  *a = mx_broadcast_to(*a, (mx_ints){shape, ndim});
+  *b = mx_broadcast_to(*b, (mx_ints){shape, ndim});
+  return *a && *b;
+}
+
+int mx_normalize_axes(const char *op, mx_ints axes, int ndim, int *sorted) {
+  if (axes.size > ndim) {
+    mx_fail("[%s] Received %d axes for array with %d dimensions.", op, axes.size, ndim);
+    return -1;
+  }
+  for (int i = 0; i < axes.size; i++) {
+    int axis = mx_check_axis(op, axes.data[i], ndim), at = i;
+    if (axis < 0) return -1;
+    for (; at > 0 && sorted[at - 1] >= axis; at--) {
+      if (sorted[at - 1] == axis) {
+        mx_fail("[%s] Received duplicate axes.", op);
+        return -1;
+      }
+      sorted[at] = sorted[at - 1];
+    }
+    sorted[at] = axis;
+  }
+  return axes.size;
+}
+
+void mx_copy_row_major(void *to, mx in) {
+  int64_t strides[MX_MAX_NDIM];
+  if (in->row_contiguous) {
+    if (in->size) memcpy(to, in->data, in->size * mx_dtype_size(in->dtype));
+    return;
+  }
+  mx_row_major(mx_shape_of(in), in->ndim, strides);
+  mx_copy_strided(to, in->dtype, strides, in->data, in->dtype, mx_strides_of(in), mx_shape_of(in),
+                  in->ndim);
+}
+
+const void *mx_row_major_data(mx in, mx_buffer **temporary) {
+  *temporary = NULL;
+  if (in->row_contiguous) return in->data;
+  *temporary = mx_buffer_new(in->size * mx_dtype_size(in->dtype));
+  if (!*temporary) return NULL;
+  mx_copy_row_major((*temporary)->data, in);
+  return (*temporary)->data;
+}
+
+bool mx_out_donate(mx out, mx in) {
+  if (!in->row_contiguous || in->size != out->size || !mx_is_donatable(in) ||
+      mx_dtype_size(in->dtype) != mx_dtype_size(out->dtype))
+    return false;
+  mx_out_adopt(out, mx_buffer_retain(in->buffer), (size_t)(in->data - (char *)in->buffer->data));
+  return true;
+}

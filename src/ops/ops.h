@@ -1,0 +1,39 @@
+/* What the families of operations share: small helpers over arrays, and nothing public. */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "array/primitive.h"
+#include "array/scope.h"
+#include "mlx/mx/shape.h"
+
+/* An operation that has nothing to do returns its input, owned by the scope like a new array. */
+static inline mx mx_same(mx a) { return mx_scope_own(mx_retain(a)); }
+
+/* The shape that two arrays broadcast to, into shape[MX_MAX_NDIM]; its ndim, or -1 after
+ * mx_fail. Null arrays give -1 too. */
+int mx_broadcast_shape(mx a, mx b, int *shape);
+
+/* Broadcasts both, as MLX's binary operations do before they make their node. */
+bool mx_broadcast_pair(mx *a, mx *b);
+
+/* Axes made non-negative, sorted and checked for repeats: into sorted[MX_MAX_NDIM]; their count, or
+ * -1 after mx_fail. */
+int mx_normalize_axes(const char *op, mx_ints axes, int ndim, int *sorted);
+
+/* A list of ints of its own (parameters): copies up to MX_MAX_NDIM of them. */
+static inline void mx_copy_ints(int *to, const int *from, int count) {
+  for (int i = 0; i < count; i++) to[i] = from[i];
+}
+
+/* ---- For eval functions ---- */
+
+/* The input's elements in row-major order: its own memory where they lie so already, else a copy in
+ * *temporary, which the caller releases (NULL otherwise). NULL after mx_fail. */
+const void *mx_row_major_data(mx in, mx_buffer **temporary);
+/* Copies in's elements into row-major memory at `to`. */
+void mx_copy_row_major(void *to, mx in);
+/* Gives out the memory of `in` if it can (same bytes an element, row-major, not needed any more).
+ */
+bool mx_out_donate(mx out, mx in);
+
+#endif
