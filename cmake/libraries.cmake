@@ -12,6 +12,7 @@ room(CORE_SOURCES src/base src/memory src/drivers src/array src/eval src/ops src
 add_library(core_objects OBJECT ${CORE_SOURCES} ${DISPATCH_SOURCES})
 target_include_directories(core_objects PRIVATE src include)
 target_compile_definitions(core_objects PRIVATE MX_VERSION="${PROJECT_VERSION}")
+target_link_libraries(core_objects PRIVATE PkgConfig::JANSSON)
 
 foreach(kind SHARED STATIC)
   string(TOLOWER mlxc_${kind} target)
@@ -19,7 +20,7 @@ foreach(kind SHARED STATIC)
   set_target_properties(${target} PROPERTIES OUTPUT_NAME mlxc VERSION ${PROJECT_VERSION} SOVERSION 0)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
                              $<INSTALL_INTERFACE:include>)
-  target_link_libraries(${target} PUBLIC Threads::Threads m dl)
+  target_link_libraries(${target} PUBLIC Threads::Threads m dl PRIVATE PkgConfig::JANSSON)
 endforeach()
 
 # The language-model library sees the core through its public headers; of src/ it uses base alone
@@ -30,7 +31,7 @@ if(LM_SOURCES)
   target_include_directories(lm_objects PRIVATE src include)
   target_link_libraries(lm_objects PRIVATE PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC
                         PkgConfig::CURL)
-  set(LM_BASE src/base/str.c src/base/map.c src/base/alloc.c)
+  set(LM_BASE src/base/str.c src/base/map.c src/base/alloc.c src/base/file.c)
   add_library(mlx_lm_shared SHARED $<TARGET_OBJECTS:lm_objects> ${LM_BASE})
   target_include_directories(mlx_lm_shared PRIVATE src)
   target_link_libraries(mlx_lm_shared PUBLIC mlxc_shared)

@@ -7,6 +7,7 @@
 #include "mlx/mx/create.h"
 #include "mlx/mx/dtype.h"
 #include "mlx/mx/error.h"
+#include "mlx/mx/io.h"
 #include "mlx/mx/shape.h"
 #include "mlx/mx/stream.h"
 
