@@ -1,0 +1,460 @@
+/* Reductions over runs and columns. Loops are written over fixed numbers of independent lanes, so
+ * that they vectorise at any width without reordering what a reader sees. */
+#include "kernels/reduce.h"
+#include "kernels/kernels.h"
+#include "kernels/widen.h"
+
+#include <math.h>
+
+#define BLOCK 512 /* elements that a strided or 16-bit run is gathered into */
+
+typedef struct {
+  double re, im;
+} complex_acc;
+typedef struct {
+  double sum, error;
+} double_acc; /* their sum is the value */
+
+/* ---- one run of contiguous elements into one accumulator ---- */
+
+static double sum_f32(const float *x, int64_t n) {
+  if (n < 16) {
+    double total = 0;
+    for (int64_t i = 0; i < n; i++) total += (double)x[i];
+    return total;
+  }
+  /* 512 elements fold in float32 by a tree of five levels; the lanes then add up in float64. */
+  double lanes[16] = {0};
+  for (; n >= BLOCK; x += BLOCK, n -= BLOCK) {
+    float s[64];
+    for (int k = 0; k < 64; k++)
+      s[k] = ((x[k] + x[k + 64]) + (x[k + 128] + x[k + 192])) +
+             ((x[k + 256] + x[k + 320]) + (x[k + 384] + x[k + 448]));
+    for (int k = 0; k < 16; k++) lanes[k] += (double)((s[k] + s[k + 16]) + (s[k + 32] + s[k + 48]));
+  }
+  for (; n >= 16; x += 16, n -= 16)
+    for (int k = 0; k < 16; k++) lanes[k] += (double)x[k];
+  for (int k = 0; k < n; k++) lanes[k] += (double)x[k];
+  for (int half = 8; half; half /= 2)
+    for (int k = 0; k < half; k++) lanes[k] += lanes[k + half];
+  return lanes[0];
+}
+
+static void two_sum(double_acc *acc, double x) {
+  double sum = acc->sum + x, back = sum - acc->sum;
+  /* Infinities would leave NaN here. */
+  if (isfinite(sum)) acc->error += (acc->sum - (sum - back)) + (x - back);
+  acc->sum = sum;
+}
+
+static double sum_block_f64(const double *x, int64_t n) {
+  double lanes[32] = {0}, total = 0;
+  for (; n >= 32; x += 32, n -= 32)
+    for (int k = 0; k < 32; k++) lanes[k] += x[k];
+  for (int half = 16; half; half /= 2)
+    for (int k = 0; k < half; k++) lanes[k] += lanes[k + half];
+  for (int k = 0; k < n; k++) total += x[k];
+  return lanes[0] + total;
+}
+
+static void sum_run_f64(const double *x, int64_t n, double_acc *acc) {
+  for (; n > BLOCK; x += BLOCK, n -= BLOCK) two_sum(acc, sum_block_f64(x, BLOCK));
+  two_sum(acc, sum_block_f64(x, n));
+}
+
+static void sum_run_f32(const float *x, int64_t n, double *acc) { *acc += sum_f32(x, n); }
+
+static void sum_run_c64(const mx_complex64 *in, int64_t n, complex_acc *acc) {
+  const float *x = (const float *)in;
+  double lanes[16] = {0};
+  for (; n >= 64; x += 128, n -= 64) {
+    float s[16];
+    for (int k = 0; k < 16; k++)
+      s[k] = ((x[k] + x[k + 16]) + (x[k + 32] + x[k + 48])) +
+             ((x[k + 64] + x[k + 80]) + (x[k + 96] + x[k + 112]));
+    for (int k = 0; k < 16; k++) lanes[k] += (double)s[k];
+  }
+  for (int k = 0; k < 2 * n; k++) lanes[k & 1] += (double)x[k];
+  for (int k = 0; k < 16; k += 2) acc->re += lanes[k], acc->im += lanes[k + 1];
+}
+
+#define PROD_RUN(name, T)                                           \
+  static void prod_run_##name(const T *x, int64_t n, double *acc) { \
+    double lanes[32], total = *acc;                                 \
+    if (n >= 64) {                                                  \
+      for (int k = 0; k < 32; k++) lanes[k] = 1;                    \
+      for (; n >= 32; x += 32, n -= 32)                             \
+        for (int k = 0; k < 32; k++) lanes[k] *= (double)x[k];      \
+      for (int k = 0; k < 32; k++) total *= lanes[k];               \
+    }                                                               \
+    for (int64_t i = 0; i < n; i++) total *= (double)x[i];          \
+    *acc = total;                                                   \
+  }
+PROD_RUN(f32, float)
+PROD_RUN(f64, double)
+
+static complex_acc times(complex_acc a, complex_acc b) {
+  return (complex_acc){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
+
+static void prod_run_c64(const mx_complex64 *x, int64_t n, complex_acc *acc) {
+  for (int64_t i = 0; i < n; i++) *acc = times(*acc, (complex_acc){x[i].re, x[i].im});
+}
+
+#define GREATER(a, b) ((a) > (b))
+#define LESS(a, b) ((a) < (b))
+
+/* NaN is kept track of apart: the lanes skip it, since it compares with nothing. */
+#define BEST_RUN_FLOAT(name, T, BITS, BEATS)                                                \
+  static void name(const T *x, int64_t n, T *acc) {                                         \
+    enum { LANES = 512 / sizeof(T) };                                                       \
+    T best = *acc;                                                                          \
+    if (n >= LANES) {                                                                       \
+      T lanes[LANES];                                                                       \
+      BITS nan[LANES] = {0}, any = 0;                                                       \
+      for (int k = 0; k < LANES; k++) lanes[k] = x[k];                                      \
+      for (; n >= LANES; x += LANES, n -= LANES)                                            \
+        for (int k = 0; k < LANES; k++) {                                                   \
+          lanes[k] = BEATS(x[k], lanes[k]) ? x[k] : lanes[k];                               \
+          nan[k] |= -(BITS)(x[k] != x[k]);                                                  \
+        }                                                                                   \
+      for (int k = 0; k < LANES; k++) any |= nan[k];                                        \
+      if (any) {                                                                            \
+        *acc = (T)NAN;                                                                      \
+        return;                                                                             \
+      }                                                                                     \
+      for (int half = LANES / 2; half; half /= 2)                                           \
+        for (int k = 0; k < half; k++)                                                      \
+          lanes[k] = BEATS(lanes[k + half], lanes[k]) ? lanes[k + half] : lanes[k];         \
+      best = BEATS(lanes[0], best) ? lanes[0] : best;                                       \
+    }                                                                                       \
+    for (int64_t i = 0; i < n; i++) best = BEATS(x[i], best) || x[i] != x[i] ? x[i] : best; \
+    *acc = best;                                                                            \
+  }
+BEST_RUN_FLOAT(max_run_f32, float, int32_t, GREATER)
+BEST_RUN_FLOAT(min_run_f32, float, int32_t, LESS)
+BEST_RUN_FLOAT(max_run_f64, double, int64_t, GREATER)
+BEST_RUN_FLOAT(min_run_f64, double, int64_t, LESS)
+
+/* MLX orders complex numbers by real part, then imaginary part. */
+static bool complex_greater(mx_complex64 a, mx_complex64 b) {
+  return a.re > b.re || (a.re == b.re && a.im > b.im);
+}
+#define COMPLEX_GREATER(a, b) complex_greater(a, b)
+#define COMPLEX_LESS(a, b) complex_greater(b, a)
+
+#define BEST_COMPLEX(kind, BEATS)                                                   \
+  static mx_complex64 kind##_step_c64(mx_complex64 a, mx_complex64 x) {             \
+    return BEATS(x, a) || x.re != x.re ? x : a;                                     \
+  }                                                                                 \
+  static void kind##_run_c64(const mx_complex64 *x, int64_t n, mx_complex64 *acc) { \
+    for (int64_t i = 0; i < n; i++) *acc = kind##_step_c64(*acc, x[i]);             \
+  }
+BEST_COMPLEX(max, COMPLEX_GREATER)
+BEST_COMPLEX(min, COMPLEX_LESS)
+
+#define INT_RUN(name, T, A, STEP)                      \
+  static void name(const T *x, int64_t n, A *acc) {    \
+    A a = *acc;                                        \
+    for (int64_t i = 0; i < n; i++) a = STEP(a, x[i]); \
+    *acc = a;                                          \
+  }
+
+/* Blocks, so that a run ends soon after the element that decides. */
+#define LOGIC_RUN(name, T, STEP, DECIDED)                   \
+  static void name(const T *x, int64_t n, uint8_t *acc) {   \
+    while (n > 0 && *acc != DECIDED) {                      \
+      int64_t part = n < 4096 ? n : 4096;                   \
+      uint8_t a = *acc;                                     \
+      for (int64_t i = 0; i < part; i++) a = STEP(a, x[i]); \
+      *acc = a;                                             \
+      x += part, n -= part;                                 \
+    }                                                       \
+  }
+
+/* ---- runs at any step: gathered block by block ---- */
+
+#define RUNS(name, T, A, RUN)                                                          \
+  static void name##_runs(const void *in, int64_t runs, int64_t run_stride, int64_t n, \
+                          int64_t step, void *accs, int64_t acc_step) {                \
+    for (int64_t r = 0; r < runs; r++) {                                               \
+      const T *x = (const T *)in + r * run_stride;                                     \
+      A *acc = (A *)accs + r * acc_step;                                               \
+      if (step == 1) {                                                                 \
+        RUN(x, n, acc);                                                                \
+        continue;                                                                      \
+      }                                                                                \
+      T block[BLOCK];                                                                  \
+      for (int64_t i = 0; i < n; i += BLOCK) {                                         \
+        int64_t part = n - i < BLOCK ? n - i : BLOCK;                                  \
+        for (int64_t k = 0; k < part; k++) block[k] = x[(i + k) * step];               \
+        RUN(block, part, acc);                                                         \
+      }                                                                                \
+    }                                                                                  \
+  }
+
+#define HALF_RUNS(name, T, A, WIDEN, RUN)                                              \
+  static void name##_runs(const void *in, int64_t runs, int64_t run_stride, int64_t n, \
+                          int64_t step, void *accs, int64_t acc_step) {                \
+    float wide[BLOCK];                                                                 \
+    T block[BLOCK];                                                                    \
+    for (int64_t r = 0; r < runs; r++) {                                               \
+      const T *x = (const T *)in + r * run_stride;                                     \
+      A *acc = (A *)accs + r * acc_step;                                               \
+      for (int64_t i = 0; i < n; i += BLOCK) {                                         \
+        int64_t part = n - i < BLOCK ? n - i : BLOCK;                                  \
+        const T *from = x + i;                                                         \
+        if (step != 1) {                                                               \
+          for (int64_t k = 0; k < part; k++) block[k] = x[(i + k) * step];             \
+          from = block;                                                                \
+        }                                                                              \
+        WIDEN(from, wide, part);                                                       \
+        RUN(wide, part, acc);                                                          \
+      }                                                                                \
+    }                                                                                  \
+  }
+
+/* ---- columns ---- */
+
+/* Four rows a pass, to touch the accumulators less often. */
+#define COLUMNS(name, T, A, STEP)                                                             \
+  static void name##_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width, \
+                             void *accs) {                                                    \
+    const T *x = in;                                                                          \
+    A *restrict acc = accs;                                                                   \
+    for (; rows >= 4; rows -= 4, x += 4 * row_stride) {                                       \
+      const T *b = x + row_stride, *c = b + row_stride, *d = c + row_stride;                  \
+      for (int64_t j = 0; j < width; j++)                                                     \
+        acc[j] = STEP(STEP(STEP(STEP(acc[j], x[j]), b[j]), c[j]), d[j]);                      \
+    }                                                                                         \
+    for (; rows > 0; rows--, x += row_stride)                                                 \
+      for (int64_t j = 0; j < width; j++) acc[j] = STEP(acc[j], x[j]);                        \
+  }
+
+#define HALF_COLUMNS(name, T, A, WIDEN, FLOAT_COLUMNS)                                        \
+  static void name##_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width, \
+                             void *accs) {                                                    \
+    enum { WIDTH = 256, ROWS = 8 };                                                           \
+    float wide[ROWS * WIDTH];                                                                 \
+    for (int64_t j = 0; j < width; j += WIDTH) {                                              \
+      int64_t w = width - j < WIDTH ? width - j : WIDTH;                                      \
+      for (int64_t i = 0; i < rows; i += ROWS) {                                              \
+        int64_t h = rows - i < ROWS ? rows - i : ROWS;                                        \
+        for (int64_t k = 0; k < h; k++)                                                       \
+          WIDEN((const T *)in + (i + k) * row_stride + j, wide + k * WIDTH, w);               \
+        FLOAT_COLUMNS(wide, h, WIDTH, w, (A *)accs + j);                                      \
+      }                                                                                       \
+    }                                                                                         \
+  }
+
+/* Eight rows add up as a tree in their own type before they reach the wider accumulator. */
+#define TREE8(x, s, j)                                   \
+  (((x[j] + x[j + s]) + (x[j + 2 * s] + x[j + 3 * s])) + \
+   ((x[j + 4 * s] + x[j + 5 * s]) + (x[j + 6 * s] + x[j + 7 * s])))
+
+static void sum_f32_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width,
+                            void *accs) {
+  const float *x = in;
+  double *restrict acc = accs;
+  for (; rows >= 8; rows -= 8, x += 8 * row_stride)
+    for (int64_t j = 0; j < width; j++) acc[j] += (double)TREE8(x, row_stride, j);
+  for (; rows > 0; rows--, x += row_stride)
+    for (int64_t j = 0; j < width; j++) acc[j] += (double)x[j];
+}
+
+static void sum_c64_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width,
+                            void *accs) {
+  sum_f32_columns(in, rows, 2 * row_stride, 2 * width, accs);
+}
+
+static void sum_f64_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width,
+                            void *accs) {
+  const double *x = in;
+  double_acc *acc = accs;
+  for (; rows >= 8; rows -= 8, x += 8 * row_stride)
+    for (int64_t j = 0; j < width; j++) two_sum(acc + j, TREE8(x, row_stride, j));
+  for (; rows > 0; rows--, x += row_stride)
+    for (int64_t j = 0; j < width; j++) two_sum(acc + j, x[j]);
+}
+
+/* ---- fill, combine, finish ---- */
+
+#define ENDS(name, A, IDENTITY, COMBINE, U, RESULT)                                     \
+  static void name##_fill(void *acc, int64_t n) {                                       \
+    for (int64_t i = 0; i < n; i++) ((A *)acc)[i] = IDENTITY;                           \
+  }                                                                                     \
+  static void name##_combine(void *accs, const void *others, int64_t n) {               \
+    A *acc = accs;                                                                      \
+    const A *other = others;                                                            \
+    for (int64_t i = 0; i < n; i++) acc[i] = COMBINE(acc[i], other[i]);                 \
+  }                                                                                     \
+  static void name##_finish(const void *acc, void *out, int64_t n) {                    \
+    for (int64_t i = 0; i < n; i++) ((U *)out)[i] = RESULT(((const A *)acc)[i]);        \
+  }                                                                                     \
+  static const mx_reduce_set name##_set = {sizeof(A),      name##_fill,    name##_runs, \
+                                           name##_columns, name##_combine, name##_finish};
+
+#define AS_IS(a) (a)
+#define AS_FLOAT(a) ((float)(a))
+#define AS_BF16(a) mx_f32_to_bf16((float)(a))
+#define AS_F16(a) mx_f32_to_f16((float)(a))
+#define AS_C64(a) ((mx_complex64){(float)(a).re, (float)(a).im})
+/* float64 to a 16-bit float rounds twice; the first rounding is 2^13 times finer. */
+#define ADD(a, x) ((a) + (x))
+#define MUL(a, x) ((a) * (x))
+#define MAX_INT(a, x) ((x) > (a) ? (x) : (a))
+#define MIN_INT(a, x) ((x) < (a) ? (x) : (a))
+#define MAX_FLOAT(a, x) ((x) > (a) || (x) != (x) ? (x) : (a))
+#define MIN_FLOAT(a, x) ((x) < (a) || (x) != (x) ? (x) : (a))
+#define AND(a, x) ((uint8_t)((a) & ((x) != 0)))
+#define OR(a, x) ((uint8_t)((a) | ((x) != 0)))
+
+static complex_acc add_complex(complex_acc a, complex_acc b) {
+  return (complex_acc){a.re + b.re, a.im + b.im};
+}
+static complex_acc times_element(complex_acc a, mx_complex64 x) {
+  return times(a, (complex_acc){x.re, x.im});
+}
+static double_acc add_double_acc(double_acc a, double_acc b) {
+  two_sum(&a, b.sum);
+  a.error += b.error;
+  return a;
+}
+#define WHOLE(a) ((a).sum + (a).error)
+
+/* Integers: sums and products wrap in 32 bits (64 for 64-bit elements), as unsigned, where wrapping
+ * is defined. Signed elements sign-extend on the way. */
+#define INT_SETS(name, T, A)               \
+  INT_RUN(sum_run_##name, T, A, ADD)       \
+  RUNS(sum_##name, T, A, sum_run_##name)   \
+  COLUMNS(sum_##name, T, A, ADD)           \
+  ENDS(sum_##name, A, 0, ADD, A, AS_IS)    \
+  INT_RUN(prod_run_##name, T, A, MUL)      \
+  RUNS(prod_##name, T, A, prod_run_##name) \
+  COLUMNS(prod_##name, T, A, MUL)          \
+  ENDS(prod_##name, A, 1, MUL, A, AS_IS)
+INT_SETS(u8, uint8_t, uint32_t)
+INT_SETS(u16, uint16_t, uint32_t)
+INT_SETS(u32, uint32_t, uint32_t)
+INT_SETS(u64, uint64_t, uint64_t)
+INT_SETS(i8, int8_t, uint32_t)
+INT_SETS(i16, int16_t, uint32_t)
+
+#define INT_BEST(name, T, LOWEST, HIGHEST)       \
+  INT_RUN(max_run_##name, T, T, MAX_INT)         \
+  RUNS(max_##name, T, T, max_run_##name)         \
+  COLUMNS(max_##name, T, T, MAX_INT)             \
+  ENDS(max_##name, T, LOWEST, MAX_INT, T, AS_IS) \
+  INT_RUN(min_run_##name, T, T, MIN_INT)         \
+  RUNS(min_##name, T, T, min_run_##name)         \
+  COLUMNS(min_##name, T, T, MIN_INT)             \
+  ENDS(min_##name, T, HIGHEST, MIN_INT, T, AS_IS)
+INT_BEST(bool, uint8_t, 0, 1)
+INT_BEST(u8, uint8_t, 0, UINT8_MAX)
+INT_BEST(u16, uint16_t, 0, UINT16_MAX)
+INT_BEST(u32, uint32_t, 0, UINT32_MAX)
+INT_BEST(u64, uint64_t, 0, UINT64_MAX)
+INT_BEST(i8, int8_t, INT8_MIN, INT8_MAX)
+INT_BEST(i16, int16_t, INT16_MIN, INT16_MAX)
+INT_BEST(i32, int32_t, INT32_MIN, INT32_MAX)
+INT_BEST(i64, int64_t, INT64_MIN, INT64_MAX)
+
+#define LOGIC_SETS(size, T)                         \
+  LOGIC_RUN(and_run_##size, T, AND, 0)              \
+  RUNS(and_##size, T, uint8_t, and_run_##size)      \
+  COLUMNS(and_##size, T, uint8_t, AND)              \
+  ENDS(and_##size, uint8_t, 1, AND, uint8_t, AS_IS) \
+  LOGIC_RUN(or_run_##size, T, OR, 1)                \
+  RUNS(or_##size, T, uint8_t, or_run_##size)        \
+  COLUMNS(or_##size, T, uint8_t, OR)                \
+  ENDS(or_##size, uint8_t, 0, OR, uint8_t, AS_IS)
+LOGIC_SETS(1, uint8_t)
+LOGIC_SETS(2, uint16_t)
+LOGIC_SETS(4, uint32_t)
+LOGIC_SETS(8, uint64_t)
+
+RUNS(sum_f32, float, double, sum_run_f32)
+ENDS(sum_f32, double, 0, ADD, float, AS_FLOAT)
+RUNS(sum_f64, double, double_acc, sum_run_f64)
+ENDS(sum_f64, double_acc, ((double_acc){0, 0}), add_double_acc, double, WHOLE)
+RUNS(sum_c64, mx_complex64, complex_acc, sum_run_c64)
+ENDS(sum_c64, complex_acc, ((complex_acc){0, 0}), add_complex, mx_complex64, AS_C64)
+
+RUNS(prod_f32, float, double, prod_run_f32)
+COLUMNS(prod_f32, float, double, MUL)
+ENDS(prod_f32, double, 1, MUL, float, AS_FLOAT)
+RUNS(prod_f64, double, double, prod_run_f64)
+COLUMNS(prod_f64, double, double, MUL)
+ENDS(prod_f64, double, 1, MUL, double, AS_IS)
+RUNS(prod_c64, mx_complex64, complex_acc, prod_run_c64)
+COLUMNS(prod_c64, mx_complex64, complex_acc, times_element)
+ENDS(prod_c64, complex_acc, ((complex_acc){1, 0}), times, mx_complex64, AS_C64)
+
+#define FLOAT_BEST(name, T)                              \
+  RUNS(max_##name, T, T, max_run_##name)                 \
+  COLUMNS(max_##name, T, T, MAX_FLOAT)                   \
+  ENDS(max_##name, T, (T)-INFINITY, MAX_FLOAT, T, AS_IS) \
+  RUNS(min_##name, T, T, min_run_##name)                 \
+  COLUMNS(min_##name, T, T, MIN_FLOAT)                   \
+  ENDS(min_##name, T, (T)INFINITY, MIN_FLOAT, T, AS_IS)
+FLOAT_BEST(f32, float)
+FLOAT_BEST(f64, double)
+
+RUNS(max_c64, mx_complex64, mx_complex64, max_run_c64)
+COLUMNS(max_c64, mx_complex64, mx_complex64, max_step_c64)
+ENDS(max_c64, mx_complex64, ((mx_complex64){-INFINITY, 0}), max_step_c64, mx_complex64, AS_IS)
+RUNS(min_c64, mx_complex64, mx_complex64, min_run_c64)
+COLUMNS(min_c64, mx_complex64, mx_complex64, min_step_c64)
+ENDS(min_c64, mx_complex64, ((mx_complex64){INFINITY, 0}), min_step_c64, mx_complex64, AS_IS)
+
+#define HALF_SETS(name, T, WIDEN, NARROW)                       \
+  HALF_RUNS(sum_##name, T, double, WIDEN, sum_run_f32)          \
+  HALF_COLUMNS(sum_##name, T, double, WIDEN, sum_f32_columns)   \
+  ENDS(sum_##name, double, 0, ADD, T, NARROW)                   \
+  HALF_RUNS(prod_##name, T, double, WIDEN, prod_run_f32)        \
+  HALF_COLUMNS(prod_##name, T, double, WIDEN, prod_f32_columns) \
+  ENDS(prod_##name, double, 1, MUL, T, NARROW)                  \
+  HALF_RUNS(max_##name, T, float, WIDEN, max_run_f32)           \
+  HALF_COLUMNS(max_##name, T, float, WIDEN, max_f32_columns)    \
+  ENDS(max_##name, float, -INFINITY, MAX_FLOAT, T, NARROW)      \
+  HALF_RUNS(min_##name, T, float, WIDEN, min_run_f32)           \
+  HALF_COLUMNS(min_##name, T, float, WIDEN, min_f32_columns)    \
+  ENDS(min_##name, float, INFINITY, MIN_FLOAT, T, NARROW)
+HALF_SETS(bf16, mx_bf16, mx_widen_bf16, AS_BF16)
+HALF_SETS(f16, mx_f16, mx_widen_f16, AS_F16)
+
+#define ARITHMETIC(kind)                                                                      \
+  {                                                                                           \
+    [MX_BOOL] = &kind##_u8_set, [MX_UINT8] = &kind##_u8_set, [MX_UINT16] = &kind##_u16_set,   \
+    [MX_UINT32] = &kind##_u32_set, [MX_UINT64] = &kind##_u64_set, [MX_INT8] = &kind##_i8_set, \
+    [MX_INT16] = &kind##_i16_set, [MX_INT32] = &kind##_u32_set, [MX_INT64] = &kind##_u64_set, \
+    [MX_FLOAT16] = &kind##_f16_set, [MX_FLOAT32] = &kind##_f32_set,                           \
+    [MX_FLOAT64] = &kind##_f64_set, [MX_BFLOAT16] = &kind##_bf16_set,                         \
+    [MX_COMPLEX64] = &kind##_c64_set,                                                         \
+  }
+#define EXTREME(kind)                                                                         \
+  {                                                                                           \
+    [MX_BOOL] = &kind##_bool_set, [MX_UINT8] = &kind##_u8_set, [MX_UINT16] = &kind##_u16_set, \
+    [MX_UINT32] = &kind##_u32_set, [MX_UINT64] = &kind##_u64_set, [MX_INT8] = &kind##_i8_set, \
+    [MX_INT16] = &kind##_i16_set, [MX_INT32] = &kind##_i32_set, [MX_INT64] = &kind##_i64_set, \
+    [MX_FLOAT16] = &kind##_f16_set, [MX_FLOAT32] = &kind##_f32_set,                           \
+    [MX_FLOAT64] = &kind##_f64_set, [MX_BFLOAT16] = &kind##_bf16_set,                         \
+    [MX_COMPLEX64] = &kind##_c64_set,                                                         \
+  }
+#define LOGIC(kind)                                                                           \
+  {                                                                                           \
+    [MX_BOOL] = &kind##_1_set, [MX_UINT8] = &kind##_1_set, [MX_UINT16] = &kind##_2_set,       \
+    [MX_UINT32] = &kind##_4_set, [MX_UINT64] = &kind##_8_set, [MX_INT8] = &kind##_1_set,      \
+    [MX_INT16] = &kind##_2_set, [MX_INT32] = &kind##_4_set, [MX_INT64] = &kind##_8_set,       \
+    [MX_FLOAT16] = &kind##_2_set, [MX_FLOAT32] = &kind##_4_set, [MX_FLOAT64] = &kind##_8_set, \
+    [MX_BFLOAT16] = &kind##_2_set, [MX_COMPLEX64] = &kind##_8_set,                            \
+  }
+
+const mx_reduce_set *MX_KERNEL(reduce_set)(mx_reduce_kind kind, mx_dtype dtype) {
+  static const mx_reduce_set *const sets[MX_REDUCE_KINDS][MX_DTYPE_COUNT] = {
+      [MX_REDUCE_AND] = LOGIC(and),      [MX_REDUCE_OR] = LOGIC(or),
+      [MX_REDUCE_SUM] = ARITHMETIC(sum), [MX_REDUCE_PROD] = ARITHMETIC(prod),
+      [MX_REDUCE_MIN] = EXTREME(min),    [MX_REDUCE_MAX] = EXTREME(max),
+  };
+  return sets[kind][dtype];
+}
