@@ -226,6 +226,7 @@ static void strange_files_are_left_alone(void **state) {
   for (int i = 0; i < 4; i++) assert_int_equal(unlink(path[i]), 0);
 }
 
+#ifndef __SANITIZE_THREAD__
 static void fork_with_memory(void) {
   use_memory();
   assert_in_child(use_memory); /* it ends without cleaning up */
@@ -253,6 +254,8 @@ static void a_forked_child_has_a_page_of_its_own(void **state) {
   stop(n);
   assert_int_equal(files(), 0);
 }
+
+#endif
 
 static void without_a_folder(void) {
   mx_mem_directory = "/nonexistent/folder";
@@ -292,7 +295,9 @@ int main(void) {
       cmocka_unit_test(a_reused_id_is_not_mistaken),
       cmocka_unit_test(files_are_the_users_alone),
       cmocka_unit_test(strange_files_are_left_alone),
+#ifndef __SANITIZE_THREAD__ /* which cannot start a thread in a child of several */
       cmocka_unit_test(a_forked_child_has_a_page_of_its_own),
+#endif
       cmocka_unit_test(without_shared_memory_figures_stay_private),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
