@@ -1,0 +1,57 @@
+/* The mlx_lm program: finds the subcommand, by its first argument or by the name that the program
+ * was called by (mlx_lm.generate). */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *help;
+} command;
+
+static const command commands[] = {
+    {"check_memory", mlx_lm_cmd_check_memory,
+     "show how much memory a running process's arrays use"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const command *find(const char *name) {
+  for (int i = 0; i < COMMANDS; i++)
+    if (!strcmp(commands[i].name, name)) return &commands[i];
+  return NULL;
+}
+
+static void print_help(FILE *out) {
+  fputs("usage: mlx_lm COMMAND [options]\n\ncommands:\n", out);
+  for (int i = 0; i < COMMANDS; i++)
+    fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].help);
+  fputs("\n`mlx_lm COMMAND --help` tells a command's options; `mlx_lm --version` the version.\n",
+        out);
+}
+
+int main(int argc, char **argv) {
+  const char *slash = argc ? strrchr(argv[0], '/') : NULL;
+  const char *called = argc ? (slash ? slash + 1 : argv[0]) : "mlx_lm";
+  const command *found = NULL;
+  if (!strncmp(called, "mlx_lm.", 7) && (found = find(called + 7))) {
+    argv[0] = (char *)found->name;
+    return found->run(argc, argv);
+  }
+  if (argc < 2) {
+    print_help(stderr);
+    return 2;
+  }
+  if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    print_help(stdout);
+    return 0;
+  }
+  if (!strcmp(argv[1], "--version")) {
+    puts("mlx_lm " MX_VERSION);
+    return 0;
+  }
+  if ((found = find(argv[1]))) return found->run(argc - 1, argv + 1);
+  fprintf(stderr, "mlx_lm: no command is named '%s'; `mlx_lm --help` lists them\n", argv[1]);
+  return 2;
+}
