@@ -9,33 +9,52 @@
 static bool always(void) { return true; }
 
 #if defined(__x86_64__)
-static bool has_avx2(void) {
+__attribute__((unused)) static bool has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2");
 }
-static bool has_avx512(void) {
+__attribute__((unused)) static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512cd");
 }
-static bool has_avx512vnni(void) {
+__attribute__((unused)) static bool has_avx512vnni(void) {
   return has_avx512() && __builtin_cpu_supports("avx512vnni") &&
          __builtin_cpu_supports("avx512bf16");
 }
-#define SETS(S)                                                                                    \
-  S(avx512vnni, has_avx512vnni) S(avx512, has_avx512) S(avx2, has_avx2) S(baseline, always)
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #define HWCAP_HALF_FLOATS (1ul << 10)
 #define HWCAP_DOT_PRODUCTS (1ul << 20)
-static bool has_neon(void) {
+__attribute__((unused)) static bool has_neon(void) {
   unsigned long need = HWCAP_HALF_FLOATS | HWCAP_DOT_PRODUCTS;
   return (getauxval(AT_HWCAP) & need) == need;
 }
-#define SETS(S) S(neon, has_neon) S(baseline, always)
-#else
-#define SETS(S) S(baseline, always)
 #endif
+
+/* The sets that were built (MX_HAS_x comes from the build), best first. */
+#ifdef MX_HAS_avx512vnni
+#define SET_AVX512VNNI(S) S(avx512vnni, has_avx512vnni)
+#else
+#define SET_AVX512VNNI(S)
+#endif
+#ifdef MX_HAS_avx512
+#define SET_AVX512(S) S(avx512, has_avx512)
+#else
+#define SET_AVX512(S)
+#endif
+#ifdef MX_HAS_avx2
+#define SET_AVX2(S) S(avx2, has_avx2)
+#else
+#define SET_AVX2(S)
+#endif
+#ifdef MX_HAS_neon
+#define SET_NEON(S) S(neon, has_neon)
+#else
+#define SET_NEON(S)
+#endif
+#define SETS(S)                                                                                    \
+  SET_AVX512VNNI(S) SET_AVX512(S) SET_AVX2(S) SET_NEON(S) S(baseline, always)
 
 #define S(set, test) extern const mx_kernels MX_KERNEL_NAME(kernels, set);
 SETS(S)
