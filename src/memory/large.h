@@ -1,4 +1,4 @@
-/* Blocks above 4 KiB, in whole pages, and their cache: the nearest size serves a request, and the
+/* Blocks above 32 KiB, in whole pages, and their cache: the nearest size serves a request, and the
  * least recently freed block goes first. */
 #ifndef MEMORY_LARGE_H
 #define MEMORY_LARGE_H

@@ -155,24 +155,35 @@ static void destroy(mx_buffer *b) {
   }
 }
 
-/* Whether the machine has room for `bytes` more, which are counted as held already. The kernel
- * grants memory that it does not have and ends the process when it is touched, so what is held but
- * untouched counts as needed too. Asked once for each 16 MiB that grow: the answer costs some tens
- * of microseconds, touching so much some thousands. */
-static bool has_room(mx_mem_page *page, size_t bytes) {
-  static _Atomic uint64_t unchecked;
-  if (atomic_fetch_add(&unchecked, bytes) + bytes < 16 << 20) return true;
-  uint64_t held = mx_mem_get(&page->held), touched = mx_mem_system_touched();
-  uint64_t needed = held > touched && held - touched > bytes ? held - touched : bytes;
-  uint64_t reserve = mx_memory_machine() / 64; /* for the kernel and everybody else */
+/* What may still be allocated, beside `counted` bytes that are held on paper. The kernel grants
+ * memory that it does not have and ends the process when it is touched, so what is held but
+ * untouched is taken off; and so is a reserve for the kernel and everybody else. The answer may be
+ * lower than the truth where it is at least `enough`. */
+static uint64_t room_left(mx_mem_page *page, size_t counted, uint64_t enough) {
+  uint64_t held = mx_mem_get(&page->held) - counted, touched = mx_mem_system_touched();
+  uint64_t reserve = mx_memory_machine() / 64;
   if (reserve > 256 << 20) reserve = 256 << 20;
-  if (needed + reserve > mx_mem_system_available("", needed + reserve)) return false;
-  atomic_store(&unchecked, 0);
-  return true;
+  if (held > touched) reserve += held - touched;
+  uint64_t available =
+      mx_mem_system_available("", enough > UINT64_MAX - reserve ? UINT64_MAX : enough + reserve);
+  return available > reserve ? available - reserve : 0;
+}
+
+/* Whether the machine has room for a block of `bytes`, which are counted as held already. The
+ * answer costs some tens of microseconds: it allows a quarter of what is left, and at most 16 MiB
+ * (which cost some thousands to touch), unasked. */
+static bool has_room(mx_mem_page *page, size_t bytes) {
+  static _Atomic int64_t allowance;
+  const uint64_t most = 16 << 20, cost = bytes + sizeof(mx_mem_large) + 64;
+  if (atomic_fetch_sub(&allowance, (int64_t)cost) >= (int64_t)cost) return true;
+  uint64_t room = room_left(page, bytes, cost + 4 * most);
+  uint64_t left = room >= cost ? (room - cost) / 4 : 0;
+  atomic_store(&allowance, (int64_t)(left < most ? left : most));
+  return room >= cost;
 }
 
 static mx_buffer *refuse(mx_mem_page *page, size_t bytes) {
-  uint64_t available = mx_mem_system_available("", UINT64_MAX), room = mx_mem_system_address_room();
+  uint64_t available = room_left(page, 0, UINT64_MAX), room = mx_mem_system_address_room();
   return mx_fail(
       "[malloc] Unable to allocate %zu bytes: %zu bytes in use, %zu cached, %zu available", bytes,
       (size_t)mx_mem_get(&page->active), (size_t)mx_mem_cached(page),

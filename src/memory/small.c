@@ -7,8 +7,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
-/* Multiples of 64 up to 512 (8 classes), then four to each doubling up to 4096 (12 classes). */
-enum { FINE = 8, CLASSES = 20, ALIGN = 64 };
+/* Multiples of 64 up to 512 (8 classes), then four to each doubling up to 32 KiB (24 classes). */
+enum { FINE = 8, CLASSES = 32, ALIGN = 64 };
 
 typedef struct {
   mx_mem_small *head;
@@ -42,7 +42,7 @@ static size_t size_of_class(unsigned class) {
 size_t mx_mem_small_size(size_t bytes) { return size_of_class(class_of(bytes)); }
 
 /* How many blocks a magazine keeps of a class; half of them move at a time. */
-static unsigned capacity(unsigned class) { return class < FINE ? 64 : 16; }
+static unsigned capacity(unsigned class) { return class < FINE ? 64 : class < 20 ? 16 : 8; }
 
 static void lock(magazine *m) {
   for (int spins = 0; atomic_flag_test_and_set_explicit(&m->busy, memory_order_acquire); spins++)

@@ -1,11 +1,11 @@
-/* Blocks of up to 4 KiB in size classes, with a magazine a thread: most arrays of a few bytes are
- * allocated and freed with one uncontended lock. */
+/* Blocks of up to 32 KiB in size classes, with a magazine a thread: most of what a program's small
+ * arrays need is allocated and freed with one uncontended lock. */
 #ifndef MEMORY_SMALL_H
 #define MEMORY_SMALL_H
 
 #include "memory/memory.h"
 
-enum { MX_MEM_SMALL_MAX = 4096 };
+enum { MX_MEM_SMALL_MAX = 32 << 10 };
 
 typedef struct mx_mem_small {
   mx_buffer buffer;

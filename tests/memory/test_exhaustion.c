@@ -13,6 +13,7 @@
 
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 static const size_t MIB = 1 << 20;
 
@@ -113,6 +114,45 @@ static void refuse_what_would_not_fit_together(void) {
   CHECK(names_sizes(block, count * block, &available));
 }
 
+/* A control group of 256 MiB, where this user may make one; its folder, or NULL. */
+static const char *make_group(void) {
+  static const struct {
+    const char *folder, *limit;
+  } places[] = {{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+                {"/sys/fs/cgroup", "memory.max"}};
+  static char folder[128];
+  for (int i = 0; i < 2; i++) {
+    char path[200];
+    snprintf(folder, sizeof folder, "%s/mlx-test-%d", places[i].folder, getpid());
+    if (mkdir(folder, 0700)) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, places[i].limit);
+    FILE *file = fopen(path, "r+");
+    bool limited = file && fprintf(file, "%zu\n", 256 * MIB) > 0;
+    if (file) limited &= !fclose(file);
+    if (limited) return folder;
+    rmdir(folder);
+  }
+  return NULL;
+}
+
+static const char *group;
+
+static void fill_the_group(void) {
+  char path[200];
+  snprintf(path, sizeof path, "%s/cgroup.procs", group);
+  FILE *file = fopen(path, "w");
+  CHECK(file && fprintf(file, "%d\n", getpid()) > 0 && !fclose(file));
+  CHECK(mx_memory_machine() == 256 * MIB);
+  CHECK(mx_get_memory_limit() == (size_t)(0.8 * 256 * (double)MIB));
+  size_t count = 0, available, sizes[] = {3000000, 100000, 1000};
+  for (int i = 0; i < 3; i++) {
+    for (mx_buffer *b; (b = mx_buffer_new(sizes[i])); count++) memset(b->data, 1, b->size);
+    CHECK(names_sizes(sizes[i], mx_get_active_memory(), &available) && available < 4 * MIB);
+    mx_error_clear();
+  }
+  CHECK(mx_get_active_memory() > 220 * MIB);
+}
+
 #ifdef __SANITIZE_ADDRESS__ /* its shadow memory alone is beyond any limit of address space */
 #define LIMITED 0
 #elif defined(__SANITIZE_THREAD__)
@@ -146,9 +186,26 @@ static void untouched_memory_counts_as_needed(void **state) {
   assert_in_child(refuse_what_would_not_fit_together);
 }
 
+/* Memory is touched as it is got, so one block too many would be the end of the process. */
+static void a_full_control_group_is_an_error_and_kills_nobody(void **state) {
+  (void)state;
+  if (!LIMITED || !(group = make_group())) skip();
+  fflush(NULL);
+  int status = -1;
+  pid_t child = fork();
+  if (!child) {
+    fill_the_group();
+    _exit(0);
+  }
+  waitpid(child, &status, 0);
+  rmdir(group);
+  assert_int_equal(status, 0);
+}
+
 int main(void) {
   mx_mem_directory = "/nonexistent"; /* children that end abruptly would leave files behind */
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_full_control_group_is_an_error_and_kills_nobody),
       cmocka_unit_test(exhausted_memory_is_an_error_naming_the_sizes),
       cmocka_unit_test(the_cache_is_reclaimed_before_memory_is_refused),
       cmocka_unit_test(work_is_waited_for_before_memory_is_refused),
