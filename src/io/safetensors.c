@@ -85,7 +85,9 @@ static mx_buffer *map_file(const char *path) {
   if (address == MAP_FAILED) return NULL;
   mapping *m = mx_xmalloc(sizeof *m);
   *m = (mapping){address, bytes};
-  return mx_buffer_wrap(address, bytes, unmap, m);
+  mx_buffer *buffer = mx_buffer_wrap(address, bytes, unmap, m);
+  mx_buffer_wire(buffer); /* the wired limit keeps weights resident */
+  return buffer;
 }
 
 int mx_load_safetensors(const char *path, mx_array_map *arrays, mx_string_map *metadata) {
