@@ -114,28 +114,27 @@ static void refuse_what_would_not_fit_together(void) {
   CHECK(names_sizes(block, count * block, &available));
 }
 
-/* A control group of 256 MiB, where this user may make one; its folder, or NULL. */
-static const char *make_group(void) {
+/* A control group of 256 MiB, where this user may make one; whether it was made. */
+static char group[128];
+
+static bool make_group(void) {
   static const struct {
     const char *folder, *limit;
   } places[] = {{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
                 {"/sys/fs/cgroup", "memory.max"}};
-  static char folder[128];
   for (int i = 0; i < 2; i++) {
     char path[200];
-    snprintf(folder, sizeof folder, "%s/mlx-test-%d", places[i].folder, getpid());
-    if (mkdir(folder, 0700)) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, places[i].limit);
+    snprintf(group, sizeof group, "%s/mlx-test-%d", places[i].folder, getpid());
+    if (mkdir(group, 0700)) continue;
+    snprintf(path, sizeof path, "%s/%s", group, places[i].limit);
     FILE *file = fopen(path, "r+");
     bool limited = file && fprintf(file, "%zu\n", 256 * MIB) > 0;
     if (file) limited &= !fclose(file);
-    if (limited) return folder;
-    rmdir(folder);
+    if (limited) return true;
+    rmdir(group);
   }
-  return NULL;
+  return false;
 }
-
-static const char *group;
 
 static void fill_the_group(void) {
   char path[200];
@@ -189,7 +188,7 @@ static void untouched_memory_counts_as_needed(void **state) {
 /* Memory is touched as it is got, so one block too many would be the end of the process. */
 static void a_full_control_group_is_an_error_and_kills_nobody(void **state) {
   (void)state;
-  if (!LIMITED || !(group = make_group())) skip();
+  if (!LIMITED || !make_group()) skip();
   fflush(NULL);
   int status = -1;
   pid_t child = fork();
