@@ -1,7 +1,28 @@
-/* Kernels: norm. */
+/* Kernels: RMS and layer normalisation of rows. Rows are contiguous; `x_row` is the distance
+ * between two of x, in elements, and the rows of out follow one another. Computed in float32 and
+ * rounded once (in float64 for f64). weight and bias have x's kind and may be NULL (1 and 0). */
 #ifndef KERNELS_NORM_H
 #define KERNELS_NORM_H
 
-#define MX_KERNELS_NORM(K)
+#include <stdint.h>
+
+/* out = x / sqrt(mean(x^2) + eps) * weight */
+#define MX_RMS_NORM_PARAMETERS \
+  (const void *x, int64_t x_row, const void *weight, void *out, int64_t rows, int64_t n, float eps)
+
+/* out = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias */
+#define MX_LAYER_NORM_PARAMETERS                                                                \
+  (const void *x, int64_t x_row, const void *weight, const void *bias, void *out, int64_t rows, \
+   int64_t n, float eps)
+
+#define MX_KERNELS_NORM(K)                           \
+  K(void, rms_norm_f32, MX_RMS_NORM_PARAMETERS)      \
+  K(void, rms_norm_f16, MX_RMS_NORM_PARAMETERS)      \
+  K(void, rms_norm_bf16, MX_RMS_NORM_PARAMETERS)     \
+  K(void, rms_norm_f64, MX_RMS_NORM_PARAMETERS)      \
+  K(void, layer_norm_f32, MX_LAYER_NORM_PARAMETERS)  \
+  K(void, layer_norm_f16, MX_LAYER_NORM_PARAMETERS)  \
+  K(void, layer_norm_bf16, MX_LAYER_NORM_PARAMETERS) \
+  K(void, layer_norm_f64, MX_LAYER_NORM_PARAMETERS)
 
 #endif

@@ -1,0 +1,288 @@
+/* Attention of few query rows, at the speed of reading K and V once: rows of K go by as they are
+ * stored, every query's dot products with them are taken at once, and lanes run along the head
+ * dimension. */
+#include "kernels/kernels.h"
+
+#include "kernels/attention_rows.h"
+
+/* Sums halves: the first half of the result's blocks of 2 * s lanes comes from a, the second from
+ * b. */
+V_INLINE vf fold(vf a, vf b, int s) {
+#if VW == 16
+  if (s == 8)
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+           __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
+                                   31);
+  if (s == 4)
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+           __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30,
+                                   31);
+  if (s == 2)
+    return __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30,
+                                   31);
+  return __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+         __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+#elif VW == 8
+  if (s == 4)
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+           __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+  if (s == 2)
+    return __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
+           __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+  return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14) +
+         __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+#else
+  if (s == 2)
+    return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  return __builtin_shufflevector(a, b, 0, 4, 2, 6) + __builtin_shufflevector(a, b, 1, 5, 3, 7);
+#endif
+}
+
+/* Lane i of the result is the sum of all lanes of v[i]. */
+V_INLINE vf sum_each(vf v[VW]) {
+#pragma GCC unroll 4
+  for (int s = VW / 2; s; s /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < s; i++) v[i] = fold(v[i], v[i + s], s);
+  return v[0];
+}
+
+/* scores[r * STREAM_KEYS + j] for `high` rows of q (padded to whole registers) and n keys. VW /
+ * high keys are taken at a time; past the end, the last key again. */
+V_INLINE void dots(float_kind kind, int high, const mx_attention *a, const float *q, const void *k,
+                   float *scores, int64_t n) {
+  const int wide = VW / high;
+  int64_t d = a->d, q_row = round_up(d, VW);
+  for (int64_t j = 0; j < n; j += wide) {
+    const void *rows[VW];
+    for (int t = 0; t < wide; t++) rows[t] = kind_at(kind, k, min64(j + t, n - 1) * a->k_row);
+    vf sums[VW];
+    for (int i = 0; i < VW; i++) sums[i] = vf_set(0);
+    for (int64_t i = 0; i < d; i += VW) {
+      vf x[VW];
+#pragma GCC unroll 16
+      for (int t = 0; t < wide; t++)
+        x[t] = d - i >= VW ? vf_load_as(kind, kind_at(kind, rows[t], i))
+                           : vf_load_part_as(kind, kind_at(kind, rows[t], i), d - i);
+#pragma GCC unroll 4
+      for (int r = 0; r < high; r++) {
+        vf y = vf_load_as(KIND_f32, q + r * q_row + i);
+#pragma GCC unroll 16
+        for (int t = 0; t < wide; t++) sums[r * wide + t] += x[t] * y;
+      }
+    }
+    float each[VW];
+    vf_store_as(KIND_f32, each, sum_each(sums));
+    for (int r = 0; r < high; r++)
+      memcpy(scores + r * STREAM_KEYS + j, each + r * wide, (size_t)wide * sizeof(float));
+  }
+}
+
+/* o[r][i] += sum over j of weights[r][j] * v[j][i], for `high` rows and `vectors` registers (the
+ * last of `part` lanes). */
+V_INLINE void gather_tile(float_kind kind, int high, int vectors, const mx_attention *a,
+                          const float *weights, const void *v, float *o, int64_t o_row,
+                          int64_t part, int64_t n) {
+  vf sums[4][4];
+#pragma GCC unroll 4
+  for (int r = 0; r < high; r++)
+#pragma GCC unroll 4
+    for (int u = 0; u < vectors; u++)
+      sums[r][u] = u == vectors - 1 && part < VW
+                       ? vf_load_part_as(KIND_f32, o + r * o_row + u * VW, part)
+                       : vf_load_as(KIND_f32, o + r * o_row + u * VW);
+  for (int64_t j = 0; j < n; j++) {
+    const void *row = kind_at(kind, v, j * a->v_row);
+    vf x[4];
+#pragma GCC unroll 4
+    for (int u = 0; u < vectors; u++)
+      x[u] = u == vectors - 1 && part < VW ? vf_load_part_as(kind, kind_at(kind, row, u * VW), part)
+                                           : vf_load_as(kind, kind_at(kind, row, u * VW));
+#pragma GCC unroll 4
+    for (int r = 0; r < high; r++)
+#pragma GCC unroll 4
+      for (int u = 0; u < vectors; u++) sums[r][u] += x[u] * weights[r * STREAM_KEYS + j];
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < high; r++)
+#pragma GCC unroll 4
+    for (int u = 0; u < vectors; u++)
+      if (u == vectors - 1 && part < VW)
+        vf_store_part_as(KIND_f32, o + r * o_row + u * VW, sums[r][u], part);
+      else
+        vf_store_as(KIND_f32, o + r * o_row + u * VW, sums[r][u]);
+}
+
+#if VW == 16
+#define GATHER_VECTORS 4
+#else
+#define GATHER_VECTORS 2
+#endif
+
+V_INLINE void gather(float_kind kind, int high, const mx_attention *a, const float *weights,
+                     const void *v, float *o, int64_t o_row, int64_t n) {
+  int64_t i = 0;
+  for (; i + GATHER_VECTORS * VW <= a->dv; i += GATHER_VECTORS * VW)
+    gather_tile(kind, high, GATHER_VECTORS, a, weights, kind_at(kind, v, i), o + i, o_row, VW, n);
+  for (; i < a->dv; i += VW)
+    gather_tile(kind, high, 1, a, weights, kind_at(kind, v, i), o + i, o_row, min64(VW, a->dv - i),
+                n);
+}
+
+/* Masks a row's scores of n keys, and leaves -infinity past its limit and up to a whole register.
+ */
+V_INLINE void mask_row_scores(float_kind kind, const mx_attention *a, int64_t row, float *scores,
+                              int64_t key, int64_t n) {
+  if (a->mask_kind != MX_MASK_NONE)
+    for (int64_t j = 0; j < n; j += VW) {
+      vf term = mask_terms(kind, a, row, key + j, min64(VW, n - j));
+      vf_store_as(KIND_f32, scores + j, masked_score(a, vf_load_as(KIND_f32, scores + j), term));
+    }
+  int64_t seen = max64(0, min64(n, row_limit(a, row) - key));
+  for (int64_t j = seen; j < round_up(n, VW); j++) scores[j] = -INFINITY;
+}
+
+/* A row's scores of n keys become weights; state is (m, sum, o...). */
+static void weigh_row(const mx_attention *a, float *scores, int64_t n, float *state) {
+  vf top = vf_set(-INFINITY), sum = vf_set(0);
+  for (int64_t j = 0; j < n; j += VW) top = vf_max(vf_load_as(KIND_f32, scores + j), top);
+  float m = state[0], most = vf_reduce_max(top);
+  if (most > m) {
+    vf old = vf_set(m), new = vf_set(most);
+    float factor = vf_exp2(old - new)[0];
+    state[0] = m = most;
+    state[1] *= factor;
+    for (int64_t i = 0; i < a->dv; i++) state[2 + i] *= factor;
+  }
+  vf shift = vf_set(m == -INFINITY ? 0 : m);
+  for (int64_t j = 0; j < n; j += VW) {
+    vf weight = vf_exp2(vf_load_as(KIND_f32, scores + j) - shift);
+    vf_store_as(KIND_f32, scores + j, weight);
+    sum += weight;
+  }
+  state[1] += vf_reduce_add(sum);
+}
+
+V_INLINE void start_rows(float_kind kind, const mx_attention *a, int64_t row0, int64_t rows,
+                         bool first, float *state, float *q) {
+  int64_t q_row = round_up(a->d, VW), state_row = a->dv + 2;
+  memset(q, 0, (size_t)(rows * q_row) * sizeof(float));
+  memset(state, 0, (size_t)(rows * state_row) * sizeof(float));
+  for (int64_t r = 0; r < rows; r++) {
+    const void *row = query_row(kind, a, row0 + r);
+    for (int64_t i = 0; i < a->d; i++)
+      q[r * q_row + i] = kind_load(kind, kind_at(kind, row, i)) * (a->scale * LOG2E);
+    float sink = first ? row_sink(kind, a, row0 + r) : -INFINITY;
+    state[r * state_row] = sink;
+    state[r * state_row + 1] = sink > -INFINITY;
+  }
+}
+
+/* The rows four, two or one at a time through step(high, first row). */
+#define IN_FOURS(rows, step)                       \
+  do {                                             \
+    int64_t r_ = 0;                                \
+    for (; r_ + 4 <= (rows); r_ += 4) step(4, r_); \
+    if (r_ + 2 <= (rows)) {                        \
+      step(2, r_);                                 \
+      r_ += 2;                                     \
+    }                                              \
+    if (r_ < (rows)) step(1, r_);                  \
+  } while (0)
+
+V_INLINE void attention_stream(float_kind kind, const mx_attention *a, int64_t row0, int64_t rows,
+                               int64_t key0, int64_t key1, float *state, float *scratch) {
+  int64_t q_row = round_up(a->d, VW), state_row = a->dv + 2;
+  float *q = scratch, *scores = scratch + rows * q_row;
+  start_rows(kind, a, row0, rows, key0 == 0, state, q);
+  visible_keys(a, row0, rows, &key0, &key1);
+  key1 = min64(key1, row_limit(a, row0 + rows - 1));
+  for (int64_t key = key0; key < key1; key += STREAM_KEYS) {
+    int64_t n = min64(STREAM_KEYS, key1 - key);
+    const void *k = kind_at(kind, a->k, key * a->k_row), *v = kind_at(kind, a->v, key * a->v_row);
+#define STEP(high, r) dots(kind, high, a, q + (r)*q_row, k, scores + (r)*STREAM_KEYS, n)
+    IN_FOURS(rows, STEP);
+#undef STEP
+    for (int64_t r = 0; r < rows; r++) {
+      mask_row_scores(kind, a, row0 + r, scores + r * STREAM_KEYS, key, n);
+      weigh_row(a, scores + r * STREAM_KEYS, n, state + r * state_row);
+    }
+#define STEP(high, r) \
+  gather(kind, high, a, scores + (r)*STREAM_KEYS, v, state + (r)*state_row + 2, state_row, n)
+    IN_FOURS(rows, STEP);
+#undef STEP
+  }
+}
+
+/* A row's value: its splits' values weighted by their shares of the whole. */
+V_INLINE void attention_finish(float_kind kind, const mx_attention *a, int64_t row0, int64_t rows,
+                               const float *state, int64_t splits, int64_t split_step) {
+  for (int64_t r = 0; r < rows; r++, state += a->dv + 2) {
+    float m = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < splits; i++) m = fmaxf(m, state[i * split_step]);
+    float shift = m == -INFINITY ? 0 : m;
+    for (int64_t i = 0; i < splits; i++)
+      sum += state[i * split_step + 1] * exp2f(state[i * split_step] - shift);
+    int64_t row = row0 + r;
+    void *out = kind_to(kind, a->out, row % a->group * a->out_head + row / a->group * a->out_row);
+    for (int64_t j = 0; j < a->dv; j += VW) {
+      int64_t part = min64(VW, a->dv - j);
+      vf o = vf_set(0);
+      for (int64_t i = 0; i < splits; i++) {
+        const float *from = state + i * split_step + 2 + j;
+        float share = exp2f(state[i * split_step] - shift) / sum;
+        o += share *
+             (part < VW ? vf_load_part_as(KIND_f32, from, part) : vf_load_as(KIND_f32, from));
+      }
+      if (part < VW)
+        vf_store_part_as(kind, kind_to(kind, out, j), o, part);
+      else
+        vf_store_as(kind, kind_to(kind, out, j), o);
+    }
+  }
+}
+
+#define FOR_KIND(T)                                                        \
+  void MX_KERNEL(attention_stream_##T) MX_ATTENTION_PARAMETERS {           \
+    attention_stream(KIND_##T, a, row0, rows, key0, key1, state, scratch); \
+  }                                                                        \
+  void MX_KERNEL(attention_finish_##T) MX_ATTENTION_FINISH_PARAMETERS {    \
+    attention_finish(KIND_##T, a, row0, rows, state, splits, split_step);  \
+  }
+FOR_KIND(f32)
+FOR_KIND(f16)
+FOR_KIND(bf16)
+
+int64_t MX_KERNEL(attention_stream_rows)(void) { return VW + 1; }
+
+/* Float64: a row at a time, its scores in scratch. */
+static double score_f64(const mx_attention *a, int64_t row, int64_t key) {
+  const double *q = (const double *)a->q + row % a->group * a->q_head + row / a->group * a->q_row;
+  const double *k = (const double *)a->k + key * a->k_row;
+  double sum = 0;
+  for (int64_t i = 0; i < a->d; i++) sum += (double)a->scale * q[i] * k[i];
+  if (a->mask_kind == MX_MASK_NONE) return sum;
+  int64_t at = mask_at(a, row, key);
+  if (a->mask_kind == MX_MASK_ADD) return sum + ((const double *)a->mask)[at];
+  return ((const uint8_t *)a->mask)[at] ? sum : -0x1.fffffffffffffp1023;
+}
+
+void MX_KERNEL(attention_f64)(const mx_attention *a, int64_t row0, int64_t rows, double *scratch) {
+  for (int64_t row = row0; row < row0 + rows; row++) {
+    int64_t n = row_limit(a, row);
+    double m = a->sinks ? ((const double *)a->sinks)[row % a->group] : -INFINITY, sum = 0;
+    double sink = m;
+    for (int64_t j = 0; j < n; j++) {
+      scratch[j] = score_f64(a, row, j);
+      m = scratch[j] > m ? scratch[j] : m;
+    }
+    if (a->sinks) sum = exp(sink - m);
+    for (int64_t j = 0; j < n; j++) sum += scratch[j] = exp(scratch[j] - m);
+    double *out = (double *)a->out + row % a->group * a->out_head + row / a->group * a->out_row;
+    memset(out, 0, (size_t)a->dv * sizeof *out);
+    for (int64_t j = 0; j < n; j++)
+      for (int64_t i = 0; i < a->dv; i++)
+        out[i] += scratch[j] / sum * ((const double *)a->v)[j * a->v_row + i];
+  }
+}

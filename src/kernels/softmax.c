@@ -1,0 +1,191 @@
+/* Softmax and log-sum-exp: the maximum, the sum of exponentials below it, and the quotients, each a
+ * pass over values that are in cache by then. */
+#include "kernels/kernels.h"
+#include "kernels/kinds.h"
+
+V_INLINE float row_max(float_kind kind, const void *x, int64_t n) {
+  vf most[4];
+  for (int u = 0; u < 4; u++) most[u] = vf_set(-INFINITY);
+  int64_t i = 0;
+  for (; i + 4 * VW <= n; i += 4 * VW)
+    for (int u = 0; u < 4; u++)
+      most[u] = vf_max(vf_load_as(kind, kind_at(kind, x, i + u * VW)), most[u]);
+  for (; i + VW <= n; i += VW) most[0] = vf_max(vf_load_as(kind, kind_at(kind, x, i)), most[0]);
+  if (i < n)
+    most[1] = vf_max(vf_keep(vf_load_part_as(kind, kind_at(kind, x, i), n - i), n - i, -INFINITY),
+                     most[1]);
+  return vf_reduce_max(vf_max(vf_max(most[0], most[1]), vf_max(most[2], most[3])));
+}
+
+/* The sum of e^(x - most); where out is given, float32 exponentials are left there. */
+V_INLINE float row_exp_sum(float_kind kind, const void *x, float *out, int64_t n, float most) {
+  vf sums[2] = {{0}};
+  int64_t i = 0;
+  for (; i + 2 * VW <= n; i += 2 * VW)
+    for (int u = 0; u < 2; u++) {
+      vf e = vf_exp(vf_load_as(kind, kind_at(kind, x, i + u * VW)) - most);
+      if (out) vf_store_as(KIND_f32, out + i + u * VW, e);
+      sums[u] += e;
+    }
+  for (; i < n; i += VW) {
+    int64_t left = n - i;
+    if (left >= VW) {
+      vf e = vf_exp(vf_load_as(kind, kind_at(kind, x, i)) - most);
+      if (out) vf_store_as(KIND_f32, out + i, e);
+      sums[0] += e;
+    } else {
+      vf e = vf_keep(vf_exp(vf_load_part_as(kind, kind_at(kind, x, i), left) - most), left, 0);
+      if (out) vf_store_part_as(KIND_f32, out + i, e, left);
+      sums[1] += e;
+    }
+  }
+  return vf_reduce_add(sums[0] + sums[1]);
+}
+
+V_INLINE void scale_row(float *out, int64_t n, float factor) {
+  for (int64_t i = 0; i < n; i++) out[i] *= factor;
+}
+
+/* out = e^(x - most) * factor, for the kinds whose exponentials could not be kept in out. */
+V_INLINE void write_row(float_kind kind, const void *x, void *out, int64_t n, float most,
+                        float factor) {
+  int64_t i = 0;
+  for (; i + VW <= n; i += VW)
+    vf_store_as(kind, kind_to(kind, out, i),
+                vf_exp(vf_load_as(kind, kind_at(kind, x, i)) - most) * factor);
+  if (i < n)
+    vf_store_part_as(kind, kind_to(kind, out, i),
+                     vf_exp(vf_load_part_as(kind, kind_at(kind, x, i), n - i) - most) * factor,
+                     n - i);
+}
+
+V_INLINE void softmax_rows(float_kind kind, const void *x, int64_t x_row, void *out,
+                           int64_t out_row, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; r++) {
+    const void *row = kind_at(kind, x, r * x_row);
+    void *to = kind_to(kind, out, r * out_row);
+    float most = row_max(kind, row, n);
+    float sum = row_exp_sum(kind, row, kind == KIND_f32 ? to : NULL, n, most);
+    if (kind == KIND_f32)
+      scale_row(to, n, 1 / sum);
+    else
+      write_row(kind, row, to, n, most, 1 / sum);
+  }
+}
+
+V_INLINE float log_of_sum(float most, float sum) { return isinf(most) ? most : logf(sum) + most; }
+
+V_INLINE void logsumexp_rows(float_kind kind, const void *x, int64_t x_row, void *out,
+                             int64_t out_row, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; r++) {
+    const void *row = kind_at(kind, x, r * x_row);
+    float most = row_max(kind, row, n);
+    float sum = row_exp_sum(kind, row, NULL, n, most);
+    kind_store(kind, kind_to(kind, out, r * out_row), log_of_sum(most, sum));
+  }
+}
+
+/* Up to VW columns: `part` of them where fewer. */
+V_INLINE vf load_columns(float_kind kind, const void *x, int64_t part) {
+  return part < VW ? vf_load_part_as(kind, x, part) : vf_load_as(kind, x);
+}
+
+V_INLINE void column_statistics(float_kind kind, const void *x, int64_t x_step, int64_t part,
+                                int64_t n, vf *most, vf *sum) {
+  *most = vf_set(-INFINITY);
+  *sum = vf_set(0);
+  for (int64_t k = 0; k < n; k++)
+    *most = vf_max(load_columns(kind, kind_at(kind, x, k * x_step), part), *most);
+  for (int64_t k = 0; k < n; k++)
+    *sum += vf_exp(load_columns(kind, kind_at(kind, x, k * x_step), part) - *most);
+}
+
+V_INLINE void softmax_tile(float_kind kind, const void *x, int64_t x_step, void *out,
+                           int64_t out_step, int64_t part, int64_t n) {
+  vf most, sum;
+  column_statistics(kind, x, x_step, part, n, &most, &sum);
+  vf factor = 1.0f / sum;
+  for (int64_t k = 0; k < n; k++) {
+    vf e = vf_exp(load_columns(kind, kind_at(kind, x, k * x_step), part) - most) * factor;
+    if (part < VW)
+      vf_store_part_as(kind, kind_to(kind, out, k * out_step), e, part);
+    else
+      vf_store_as(kind, kind_to(kind, out, k * out_step), e);
+  }
+}
+
+V_INLINE void softmax_columns(float_kind kind, const void *x, int64_t x_step, void *out,
+                              int64_t out_step, int64_t columns, int64_t n) {
+  int64_t c = 0;
+  for (; c + VW <= columns; c += VW)
+    softmax_tile(kind, kind_at(kind, x, c), x_step, kind_to(kind, out, c), out_step, VW, n);
+  if (c < columns)
+    softmax_tile(kind, kind_at(kind, x, c), x_step, kind_to(kind, out, c), out_step, columns - c,
+                 n);
+}
+
+V_INLINE void logsumexp_columns(float_kind kind, const void *x, int64_t x_step, void *out,
+                                int64_t columns, int64_t n) {
+  for (int64_t c = 0; c < columns; c += VW) {
+    int64_t part = columns - c < VW ? columns - c : VW;
+    vf most, sum;
+    column_statistics(kind, kind_at(kind, x, c), x_step, part, n, &most, &sum);
+    for (int64_t i = 0; i < part; i++)
+      kind_store(kind, kind_to(kind, out, c + i), log_of_sum(most[i], sum[i]));
+  }
+}
+
+#define FOR_KIND(T)                                                     \
+  void MX_KERNEL(softmax_rows_##T) MX_SOFTMAX_ROWS_PARAMETERS {         \
+    softmax_rows(KIND_##T, x, x_row, out, out_row, rows, n);            \
+  }                                                                     \
+  void MX_KERNEL(softmax_columns_##T) MX_SOFTMAX_COLUMNS_PARAMETERS {   \
+    softmax_columns(KIND_##T, x, x_step, out, out_step, columns, n);    \
+  }                                                                     \
+  void MX_KERNEL(logsumexp_rows_##T) MX_SOFTMAX_ROWS_PARAMETERS {       \
+    logsumexp_rows(KIND_##T, x, x_row, out, out_row, rows, n);          \
+  }                                                                     \
+  void MX_KERNEL(logsumexp_columns_##T) MX_SOFTMAX_COLUMNS_PARAMETERS { \
+    (void)out_step;                                                     \
+    logsumexp_columns(KIND_##T, x, x_step, out, columns, n);            \
+  }
+FOR_KIND(f32)
+FOR_KIND(f16)
+FOR_KIND(bf16)
+
+static void statistics_f64(const double *x, int64_t step, int64_t n, double *most, double *sum) {
+  *most = -INFINITY;
+  *sum = 0;
+  for (int64_t i = 0; i < n; i++) *most = x[i * step] > *most ? x[i * step] : *most;
+  for (int64_t i = 0; i < n; i++) *sum += exp(x[i * step] - *most);
+}
+
+static void softmax_f64(const double *x, int64_t x_step, double *out, int64_t out_step, int64_t n) {
+  double most, sum;
+  statistics_f64(x, x_step, n, &most, &sum);
+  for (int64_t i = 0; i < n; i++) out[i * out_step] = exp(x[i * x_step] - most) / sum;
+}
+
+static void logsumexp_f64(const double *x, int64_t x_step, double *out, int64_t n) {
+  double most, sum;
+  statistics_f64(x, x_step, n, &most, &sum);
+  *out = isinf(most) ? most : log(sum) + most;
+}
+
+void MX_KERNEL(softmax_rows_f64) MX_SOFTMAX_ROWS_PARAMETERS {
+  for (int64_t r = 0; r < rows; r++)
+    softmax_f64((const double *)x + r * x_row, 1, (double *)out + r * out_row, 1, n);
+}
+void MX_KERNEL(softmax_columns_f64) MX_SOFTMAX_COLUMNS_PARAMETERS {
+  for (int64_t c = 0; c < columns; c++)
+    softmax_f64((const double *)x + c, x_step, (double *)out + c, out_step, n);
+}
+void MX_KERNEL(logsumexp_rows_f64) MX_SOFTMAX_ROWS_PARAMETERS {
+  for (int64_t r = 0; r < rows; r++)
+    logsumexp_f64((const double *)x + r * x_row, 1, (double *)out + r * out_row, n);
+}
+void MX_KERNEL(logsumexp_columns_f64) MX_SOFTMAX_COLUMNS_PARAMETERS {
+  (void)out_step;
+  for (int64_t c = 0; c < columns; c++)
+    logsumexp_f64((const double *)x + c, x_step, (double *)out + c, n);
+}

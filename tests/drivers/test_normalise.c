@@ -1,0 +1,180 @@
+/* Softmax, log-sum-exp, RMS norm, layer norm and rope equal the formulas in double, in every
+ * storage, layout and length. */
+#include "check.h"
+#include "floats.h"
+
+#include "drivers/norm.h"
+#include "drivers/rope.h"
+#include "drivers/softmax.h"
+
+static void check(mx_dtype t, double got, double want, double slack, const char *what, int64_t i) {
+  double ulps = t == MX_FLOAT64 ? 16 : 1.001;
+  double bound = rounding(t) * fabs(want) * ulps + (t == MX_FLOAT64 ? 1e-15 : slack);
+  if (t == MX_FLOAT16) bound += 0x1p-25;
+  if (!(fabs(got - want) <= bound))
+    fail_msg("%s dtype %d element %d: %.9g, expected %.9g", what, (int)t, (int)i, got, want);
+}
+
+static const int lengths[] = {1, 3, 15, 16, 17, 64, 100, 129, 1000};
+
+static void norms(void **state) {
+  (void)state;
+  for (size_t t = 0; t < 4; t++)
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+      mx_dtype dtype = float_dtypes[t];
+      int64_t n = lengths[l], rows = 6;
+      int32_t shape[] = {2, 3, (int32_t)n};
+      int64_t strides[] = {n, 2 * n, 1}; /* transposed rows */
+      void *x = some_floats(dtype, rows * n, 3, 1), *out = some_floats(dtype, rows * n, 1, 2);
+      void *w = some_floats(dtype, n, 2, 3), *b = some_floats(dtype, n, 1, 4);
+      for (int kind = 0; kind < 4; kind++) {
+        bool centre = kind & 1, affine = kind & 2;
+        mx_norm_run(&(mx_norm){.dtype = dtype,
+                               .x = x,
+                               .x_strides = strides,
+                               .shape = shape,
+                               .ndim = 3,
+                               .weight = affine ? w : NULL,
+                               .bias = affine && centre ? b : NULL,
+                               .out = out,
+                               .eps = 1e-5f,
+                               .centre = centre});
+        for (int64_t r = 0; r < rows; r++) {
+          int64_t at = r / 3 * n + r % 3 * 2 * n;
+          double mean = 0, squares = 0;
+          for (int64_t i = 0; i < n && centre; i++) mean += get_float(dtype, x, at + i) / (double)n;
+          for (int64_t i = 0; i < n; i++) squares += pow(get_float(dtype, x, at + i) - mean, 2);
+          for (int64_t i = 0; i < n; i++) {
+            double want =
+                (get_float(dtype, x, at + i) - mean) / sqrt(squares / (double)n + (double)1e-5f);
+            if (affine) want *= get_float(dtype, w, i);
+            if (affine && centre) want += get_float(dtype, b, i);
+            check(dtype, get_float(dtype, out, r * n + i), want, n == 1 ? 2e-5 : 2e-6, "norm", i);
+          }
+        }
+      }
+      free(x), free(out), free(w), free(b);
+    }
+}
+
+/* One layout of a (3, 5, n) or (3, n, 5) array and its axis. */
+static void softmax_along(mx_dtype t, const int32_t *shape, const int64_t *strides, int axis) {
+  int64_t n = shape[axis], total = (int64_t)shape[0] * shape[1] * shape[2];
+  void *x = some_floats(t, total, 8, 1), *out = some_floats(t, total, 1, 2);
+  void *sums = some_floats(t, total / n, 1, 3);
+  assert_true(mx_softmax_axis(t, x, strides, shape, 3, axis, out));
+  assert_true(mx_logsumexp_axis(t, x, strides, shape, 3, axis, sums));
+  int64_t at = 0, seen = 0;
+  for (int32_t i = 0; i < shape[0]; i++)
+    for (int32_t j = 0; j < shape[1]; j++)
+      for (int32_t k = 0; k < shape[2]; k++, at++) {
+        int32_t index[] = {i, j, k};
+        int64_t here = i * strides[0] + j * strides[1] + k * strides[2];
+        int64_t first = here - index[axis] * strides[axis];
+        double sum = 0;
+        for (int64_t e = 0; e < n; e++) sum += exp(get_float(t, x, first + e * strides[axis]));
+        check(t, get_float(t, out, at), exp(get_float(t, x, here)) / sum, 3e-7, "softmax", at);
+        if (index[axis] == 0)
+          seen++;
+        else
+          continue;
+        int64_t row = axis == 2   ? i * shape[1] + j
+                      : axis == 1 ? i * shape[2] + k
+                                  : j * shape[2] + k;
+        check(t, get_float(t, sums, row), log(sum), 2e-6, "logsumexp", row);
+      }
+  assert_int_equal(seen * n, total);
+  free(x), free(out), free(sums);
+}
+
+static void softmaxes(void **state) {
+  (void)state;
+  for (size_t t = 0; t < 4; t++)
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+      int32_t n = lengths[l];
+      softmax_along(float_dtypes[t], (int32_t[]){3, 5, n}, (int64_t[]){5 * n, n, 1}, 2);
+      softmax_along(float_dtypes[t], (int32_t[]){3, 5, n}, (int64_t[]){n, 3 * n, 1}, 2);
+      softmax_along(float_dtypes[t], (int32_t[]){3, 5, n}, (int64_t[]){5, 1, 15}, 2);
+      softmax_along(float_dtypes[t], (int32_t[]){3, n, 5}, (int64_t[]){5 * n, 5, 1}, 1);
+      softmax_along(float_dtypes[t], (int32_t[]){3, n, 5}, (int64_t[]){n, 1, 3 * n}, 1);
+      softmax_along(float_dtypes[t], (int32_t[]){3, 4, n}, (int64_t[]){4 * n, n, 1}, 0);
+    }
+}
+
+static void softmax_of_infinities(void **state) {
+  (void)state;
+  const float inf = INFINITY;
+  float x[] = {-inf, 0, -inf, 0, -inf, -inf, -inf, -inf, 1, inf, 0, 0, NAN, 1, 1, 1}, out[16],
+        sums[4];
+  int32_t shape[] = {4, 4};
+  int64_t strides[] = {4, 1};
+  assert_true(mx_softmax_axis(MX_FLOAT32, x, strides, shape, 2, 1, out));
+  assert_true(mx_logsumexp_axis(MX_FLOAT32, x, strides, shape, 2, 1, sums));
+  assert_true(out[0] == 0 && out[1] == 0.5f && out[3] == 0.5f);
+  for (int i = 4; i < 8; i++) assert_true(isnan(out[i]));
+
+  for (int i = 8; i < 16; i++) assert_true(isnan(out[i]));
+  assert_true(sums[1] == -inf && sums[2] == inf && isnan(sums[3]));
+}
+
+/* Rope, against the rotation in double by MLX's float32 angles. */
+static void rope_case(mx_dtype t, int64_t dims, int64_t n, int64_t length, bool traditional,
+                      bool forward, bool given, bool several) {
+  enum { BATCH = 2, HEADS = 3 };
+  int64_t total = BATCH * HEADS * length * n;
+  void *x = some_floats(t, total, 2, 1), *out = some_floats(t, total, 1, 2);
+  float wavelengths[64], offsets[BATCH] = {7, several ? 1234 : 7};
+  for (int i = 0; i < 64; i++) wavelengths[i] = 1 + 3.0f * (float)i;
+  mx_rope rope = {.dtype = t,
+                  .x = x,
+                  .shape = {BATCH, HEADS, length, n},
+                  .strides = {length * HEADS * n, n, HEADS * n, 1},
+                  .out = out,
+                  .dims = dims,
+                  .traditional = traditional,
+                  .forward = forward,
+                  .base = 10000,
+                  .scale = 0.5f,
+                  .wavelengths = given ? wavelengths : NULL,
+                  .wavelength_step = 1,
+                  .offsets = offsets,
+                  .offset_count = several ? BATCH : 1};
+  assert_true(mx_rope_run(&rope));
+  for (int64_t at = 0; at < total; at++) {
+    int64_t i = at % n, pos = at / n % length, head = at / n / length % HEADS,
+            batch = at / n / length / HEADS, half = dims / 2;
+    int64_t row = batch * rope.strides[0] + head * rope.strides[1] + pos * rope.strides[2];
+    double want = get_float(t, x, row + i);
+    if (i < dims) {
+      int64_t pair = traditional ? i / 2 : i % half;
+      bool second = traditional ? i % 2 : i >= half;
+      int64_t other = traditional ? i ^ 1 : second ? i - half : i + half;
+      float step = logf(10000) / (float)half;
+      float frequency = given ? 1 / wavelengths[pair] : (float)exp((double)(-(float)pair * step));
+      float angle = ((float)pos + offsets[batch]) * 0.5f * frequency;
+      double c = cos((double)angle), s = sin((double)angle) * (forward ? 1 : -1);
+      want = want * c + get_float(t, x, row + other) * (second ? s : -s);
+    }
+    check(t, get_float(t, out, at), want, 5e-7, "rope", at);
+    if (t == MX_FLOAT64) assert_true(fabs(get_float(t, out, at) - want) < 5e-7);
+  }
+  free(x), free(out);
+}
+
+static void ropes(void **state) {
+  (void)state;
+  for (int flags = 0; flags < 16; flags++)
+    for (size_t t = 0; t < 3; t++) {
+      bool b0 = flags & 1, b1 = flags & 2, b2 = flags & 4, b3 = flags & 8;
+      rope_case(float_dtypes[t], 64, 64, 37, b0, b1, b2, b3);
+      rope_case(float_dtypes[t], 22, 29, 1, b0, b1, b2, b3);
+      rope_case(float_dtypes[t], 80, 96, 3, b0, b1, b2, b3);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(norms), cmocka_unit_test(softmaxes),
+                                     cmocka_unit_test(softmax_of_infinities),
+                                     cmocka_unit_test(ropes)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
