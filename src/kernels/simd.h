@@ -24,13 +24,13 @@
 
 #pragma GCC diagnostic ignored "-Wpsabi" /* wide vectors stay inside inlined functions */
 
-/* VW lanes each: float32, its bits, float64 (twice as wide in memory), and the 16-bit formats. */
+/* VW lanes of float32, of its bits and of the 16-bit formats; VW / 2 of float64. */
 typedef float vf __attribute__((vector_size(4 * VW)));
 typedef int32_t vi __attribute__((vector_size(4 * VW)));
 typedef uint32_t vu __attribute__((vector_size(4 * VW)));
-typedef double vd __attribute__((vector_size(8 * VW)));
-typedef int64_t vl __attribute__((vector_size(8 * VW)));
-typedef uint64_t vul __attribute__((vector_size(8 * VW)));
+typedef double vd __attribute__((vector_size(4 * VW)));
+typedef int64_t vl __attribute__((vector_size(4 * VW)));
+typedef uint64_t vul __attribute__((vector_size(4 * VW)));
 typedef uint16_t vh __attribute__((vector_size(2 * VW)));
 
 #define V_INLINE static inline __attribute__((always_inline, unused))
@@ -73,7 +73,58 @@ V_INLINE vf vf_fma(vf a, vf b, vf c) {
   return a * b + c;
 #endif
 }
-V_INLINE vd vd_fma(vd a, vd b, vd c) { return a * b + c; /* contracted by the compiler */ }
+V_INLINE vd vd_fma(vd a, vd b, vd c) {
+#if defined(__AVX512F__)
+  return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+  return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+  return (vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+/* Whether any lane of a mask is set. */
+V_INLINE int vi_any(vi mask) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask((__m512i)mask) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_epi8((__m256i)mask) != 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32((uint32x4_t)mask) != 0;
+#else
+  return _mm_movemask_epi8((__m128i)mask) != 0;
+#endif
+}
+
+/* The lower and the upper half of the lanes as float64, and back. */
+#if defined(__AVX512F__)
+V_INLINE vd vd_low(vf x) { return (vd)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)x)); }
+V_INLINE vd vd_high(vf x) { return (vd)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)x, 1)); }
+V_INLINE vf vf_join(vd low, vd high) {
+  __m512 first = _mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)low));
+  return (vf)_mm512_insertf32x8(first, _mm512_cvtpd_ps((__m512d)high), 1);
+}
+#elif defined(__AVX2__)
+V_INLINE vd vd_low(vf x) { return (vd)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)x)); }
+V_INLINE vd vd_high(vf x) { return (vd)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)x, 1)); }
+V_INLINE vf vf_join(vd low, vd high) {
+  return (vf)_mm256_set_m128(_mm256_cvtpd_ps((__m256d)high), _mm256_cvtpd_ps((__m256d)low));
+}
+#elif defined(__aarch64__)
+V_INLINE vd vd_low(vf x) { return (vd)vcvt_f64_f32(vget_low_f32((float32x4_t)x)); }
+V_INLINE vd vd_high(vf x) { return (vd)vcvt_high_f64_f32((float32x4_t)x); }
+V_INLINE vf vf_join(vd low, vd high) {
+  return (vf)vcvt_high_f32_f64(vcvt_f32_f64((float64x2_t)low), (float64x2_t)high);
+}
+#else
+V_INLINE vd vd_low(vf x) { return (vd)_mm_cvtps_pd((__m128)x); }
+V_INLINE vd vd_high(vf x) { return (vd)_mm_cvtps_pd(_mm_movehl_ps((__m128)x, (__m128)x)); }
+V_INLINE vf vf_join(vd low, vd high) {
+  return (vf)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)low), _mm_cvtpd_ps((__m128d)high));
+}
+#endif
 
 /* Lane by lane: nearest integer (ties to even), floor, ceil, truncation, square root. */
 #if defined(__AVX512F__)
@@ -82,18 +133,21 @@ V_INLINE vf vf_floor(vf x) { return (vf)_mm512_roundscale_ps((__m512)x, 9); }
 V_INLINE vf vf_ceil(vf x) { return (vf)_mm512_roundscale_ps((__m512)x, 10); }
 V_INLINE vf vf_trunc(vf x) { return (vf)_mm512_roundscale_ps((__m512)x, 11); }
 V_INLINE vf vf_sqrt(vf x) { return (vf)_mm512_sqrt_ps((__m512)x); }
+V_INLINE vd vd_sqrt(vd x) { return (vd)_mm512_sqrt_pd((__m512d)x); }
 #elif defined(__AVX2__)
 V_INLINE vf vf_rint(vf x) { return (vf)_mm256_round_ps((__m256)x, 8); }
 V_INLINE vf vf_floor(vf x) { return (vf)_mm256_round_ps((__m256)x, 9); }
 V_INLINE vf vf_ceil(vf x) { return (vf)_mm256_round_ps((__m256)x, 10); }
 V_INLINE vf vf_trunc(vf x) { return (vf)_mm256_round_ps((__m256)x, 11); }
 V_INLINE vf vf_sqrt(vf x) { return (vf)_mm256_sqrt_ps((__m256)x); }
+V_INLINE vd vd_sqrt(vd x) { return (vd)_mm256_sqrt_pd((__m256d)x); }
 #elif defined(__aarch64__)
 V_INLINE vf vf_rint(vf x) { return (vf)vrndnq_f32((float32x4_t)x); }
 V_INLINE vf vf_floor(vf x) { return (vf)vrndmq_f32((float32x4_t)x); }
 V_INLINE vf vf_ceil(vf x) { return (vf)vrndpq_f32((float32x4_t)x); }
 V_INLINE vf vf_trunc(vf x) { return (vf)vrndq_f32((float32x4_t)x); }
 V_INLINE vf vf_sqrt(vf x) { return (vf)vsqrtq_f32((float32x4_t)x); }
+V_INLINE vd vd_sqrt(vd x) { return (vd)vsqrtq_f64((float64x2_t)x); }
 #else
 /* Below 2^23, where floats may have fractions, adding and taking away 2^23 rounds to even. */
 V_INLINE vf vf_rint(vf x) {
@@ -112,6 +166,7 @@ V_INLINE vf vf_ceil(vf x) {
 }
 V_INLINE vf vf_trunc(vf x) { return vf_copysign(vf_floor(vf_abs(x)), x); }
 V_INLINE vf vf_sqrt(vf x) { return (vf)_mm_sqrt_ps((__m128)x); }
+V_INLINE vd vd_sqrt(vd x) { return (vd)_mm_sqrt_pd((__m128d)x); }
 #endif
 
 V_INLINE vf vf_of_bf16(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }

@@ -2,6 +2,7 @@
  * them. */
 #include "drivers/copy.h"
 #include "base/half.h"
+#include "layout.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -11,90 +12,46 @@
 #include <string.h>
 #include <cmocka.h>
 
-static uint32_t seed = 12345;
-static uint32_t rnd(void) { return (seed = seed * 1664525u + 1013904223u) >> 8; }
-
 typedef struct {
   int ndim;
   int32_t shape[6];
-  int64_t dst[6], src[6]; /* strides */
-  int64_t dst_size, src_size, dst_base, src_base;
-} layout;
+  operand_layout dst, src;
+} copy_layout;
 
-/* Strides for dimensions laid out in a random order, some padded, reversed or broadcast. */
-static int64_t random_strides(const layout *l, int64_t *strides, int64_t *base, bool dense,
-                              bool broadcast) {
-  int order[6];
-  for (int i = 0; i < l->ndim; i++) order[i] = i;
-  for (int i = l->ndim - 1; i > 0; i--) {
-    int j = (int)(rnd() % (uint32_t)(i + 1)), t = order[i];
-    if (dense && rnd() % 3) continue;
-    order[i] = order[j];
-    order[j] = t;
-  }
-  int64_t step = 1;
-  *base = 0;
-  for (int i = l->ndim - 1; i >= 0; i--) {
-    int d = order[i];
-    if (broadcast && rnd() % 4 == 0) {
-      strides[d] = 0;
-      continue;
-    }
-    if (!dense && rnd() % 4 == 0) step *= 1 + rnd() % 3;
-    strides[d] = step;
-    if (!dense && rnd() % 4 == 0) {
-      *base += step * (l->shape[d] - 1);
-      strides[d] = -step;
-    }
-    step *= l->shape[d];
-  }
-  return step + 8;
-}
-
-static layout random_layout(int64_t most) {
-  layout l = {.ndim = (int)(rnd() % 6)};
-  int64_t n = 1;
-  for (int d = 0; d < l.ndim; d++) {
-    int64_t room = most / n, want = rnd() % 3 == 0 ? room : 1 + rnd() % 9;
-    if (want > room) want = room;
-    l.shape[d] = (int32_t)(want < 1 ? 1 : rnd() % 20 == 0 ? 1 : want);
-    n *= l.shape[d];
-  }
-  bool dense = rnd() % 2;
-  l.dst_size = random_strides(&l, l.dst, &l.dst_base, dense, false);
-  l.src_size = random_strides(&l, l.src, &l.src_base, rnd() % 2, rnd() % 2);
+static copy_layout random_layout(int64_t most) {
+  copy_layout l;
+  l.ndim = random_shape(l.shape, most);
+  l.dst = random_operand(l.shape, l.ndim, rnd() % 2, false);
+  l.src = random_operand(l.shape, l.ndim, rnd() % 2, rnd() % 2);
   return l;
 }
 
-static void plain_copy(const layout *l, char *dst, const char *src, size_t size) {
-  int64_t n = 1;
-  for (int d = 0; d < l->ndim; d++) n *= l->shape[d];
-  for (int64_t i = 0; i < n; i++) {
-    int64_t rest = i, to = l->dst_base, from = l->src_base;
-    for (int d = l->ndim - 1; d >= 0; d--) {
-      to += rest % l->shape[d] * l->dst[d];
-      from += rest % l->shape[d] * l->src[d];
-      rest /= l->shape[d];
-    }
-    memcpy(dst + to * (int64_t)size, src + from * (int64_t)size, size);
-  }
+static void plain_copy(const copy_layout *l, char *dst, const char *src, size_t size) {
+  int64_t n = shape_size(l->shape, l->ndim);
+  for (int64_t i = 0; i < n; i++)
+    memcpy(dst + offset_of(&l->dst, l->shape, l->ndim, i) * (int64_t)size,
+           src + offset_of(&l->src, l->shape, l->ndim, i) * (int64_t)size, size);
+}
+
+static void tested_copy(const copy_layout *l, char *dst, mx_dtype to, const char *src,
+                        mx_dtype from) {
+  mx_copy_strided(dst + l->dst.base * (int64_t)mx_dtype_size(to), to, l->dst.strides,
+                  src + l->src.base * (int64_t)mx_dtype_size(from), from, l->src.strides, l->shape,
+                  l->ndim);
 }
 
 static void check_layout(int64_t most, mx_dtype dtype) {
-  layout l = random_layout(most);
-  size_t size = mx_dtype_size(dtype), dst_bytes = (size_t)l.dst_size * size,
-         src_bytes = (size_t)l.src_size * size;
+  copy_layout l = random_layout(most);
+  size_t size = mx_dtype_size(dtype), dst_bytes = (size_t)l.dst.size * size,
+         src_bytes = (size_t)l.src.size * size;
   char *src = malloc(src_bytes), *want = malloc(dst_bytes), *got = malloc(dst_bytes);
   for (size_t i = 0; i < src_bytes; i++) src[i] = (char)rnd();
   memset(want, 77, dst_bytes);
   memset(got, 77, dst_bytes);
   plain_copy(&l, want, src, size);
-  mx_copy_strided(got + l.dst_base * (int64_t)size, dtype, l.dst, src + l.src_base * (int64_t)size,
-                  dtype, l.src, l.shape, l.ndim);
+  tested_copy(&l, got, dtype, src, dtype);
   assert_memory_equal(want, got, dst_bytes);
-  free(src);
-  free(want);
-  free(got);
+  free(src), free(want), free(got);
 }
 
 static void any_layout_copies_exactly(void **state) {
@@ -108,18 +65,17 @@ static void any_layout_casts_as_dense(void **state) {
   (void)state;
   for (int i = 0; i < 2000; i++) {
     mx_dtype from = rnd() % MX_DTYPE_COUNT, to = rnd() % MX_DTYPE_COUNT;
-    layout l = random_layout(i % 50 ? 5000 : 100000);
+    copy_layout l = random_layout(i % 50 ? 5000 : 100000);
     size_t fs = mx_dtype_size(from), ts = mx_dtype_size(to);
-    char *src = calloc((size_t)l.src_size, fs), *cast = calloc((size_t)l.src_size, ts),
-         *want = calloc((size_t)l.dst_size, ts), *got = calloc((size_t)l.dst_size, ts);
-    uint8_t *bytes = malloc((size_t)l.src_size);
-    for (int64_t k = 0; k < l.src_size; k++) bytes[k] = (uint8_t)rnd();
-    mx_copy_dense(src, from, bytes, MX_UINT8, l.src_size);
-    mx_copy_dense(cast, to, src, from, l.src_size);
+    char *src = calloc((size_t)l.src.size, fs), *cast = calloc((size_t)l.src.size, ts),
+         *want = calloc((size_t)l.dst.size, ts), *got = calloc((size_t)l.dst.size, ts);
+    uint8_t *bytes = malloc((size_t)l.src.size);
+    for (int64_t k = 0; k < l.src.size; k++) bytes[k] = (uint8_t)rnd();
+    mx_copy_dense(src, from, bytes, MX_UINT8, l.src.size);
+    mx_copy_dense(cast, to, src, from, l.src.size);
     plain_copy(&l, want, cast, ts);
-    mx_copy_strided(got + l.dst_base * (int64_t)ts, to, l.dst, src + l.src_base * (int64_t)fs, from,
-                    l.src, l.shape, l.ndim);
-    assert_memory_equal(want, got, (size_t)l.dst_size * ts);
+    tested_copy(&l, got, to, src, from);
+    assert_memory_equal(want, got, (size_t)l.dst.size * ts);
     free(src), free(cast), free(want), free(got), free(bytes);
   }
 }

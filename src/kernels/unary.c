@@ -1,0 +1,265 @@
+/* Functions of one operand. Floats go through the vector functions of vmath.h, float64 and
+ * complex64 through libm; 16-bit floats are widened to float32 a block at a time. */
+#include "kernels/kernels.h"
+#include "kernels/complex.h"
+#include "kernels/loop.h"
+#include "kernels/vmath.h"
+
+#include <stdbool.h>
+
+typedef void unary_fn(void *out, const void *in, int64_t n);
+
+/* One loop over x of type T, into OUT. */
+#define PLAIN(name, T, OUT, expression)                    \
+  static void name(void *out, const void *in, int64_t n) { \
+    const T *a = in;                                       \
+    OUT *d = out;                                          \
+    INDEPENDENT for (int64_t i = 0; i < n; i++) {          \
+      T x = a[i];                                          \
+      d[i] = (OUT)(expression);                            \
+    }                                                      \
+  }
+
+/* ---- integers and bool ---- */
+
+#define INTEGERS(s, T, U)             \
+  PLAIN(square_##s, T, T, (U)x *(U)x) \
+  PLAIN(bitwise_invert_##s, T, T, ~x) \
+  PLAIN(negative_##s, T, T, 0 - (U)x)
+#define UNSIGNED(s, T, U)       \
+  PLAIN(sign_##s, T, T, x != 0) \
+  PLAIN(abs_##s, T, T, x)
+#define SIGNED(s, T, U)                    \
+  PLAIN(sign_##s, T, T, (x > 0) - (x < 0)) \
+  PLAIN(abs_##s, T, T, x < 0 ? 0 - (U)x : (U)x)
+INTEGER_TYPES(INTEGERS)
+UNSIGNED_TYPES(UNSIGNED)
+SIGNED_TYPES(SIGNED)
+
+PLAIN(same_bool, uint8_t, uint8_t, x)
+PLAIN(logical_not_bool, uint8_t, uint8_t, !x)
+
+/* ---- float32: whole vectors, then what is left ---- */
+
+#define VECTOR(name, expression)                                 \
+  static void name##_f32(void *out, const void *in, int64_t n) { \
+    const float *a = in;                                         \
+    float *d = out;                                              \
+    int64_t i = 0;                                               \
+    for (; i + VW <= n; i += VW) {                               \
+      vf x = vf_load(a + i);                                     \
+      vf_store(d + i, expression);                               \
+    }                                                            \
+    if (i < n) {                                                 \
+      vf x = vf_load_part(a + i, (int)(n - i));                  \
+      vf_store_part(d + i, expression, (int)(n - i));            \
+    }                                                            \
+  }
+#define VECTOR_OF(name) VECTOR(name, vf_##name(x))
+VECTOR_OF(abs)
+VECTOR_OF(arccos)
+VECTOR_OF(arccosh)
+VECTOR_OF(arcsin)
+VECTOR_OF(arcsinh)
+VECTOR_OF(arctan)
+VECTOR_OF(arctanh)
+VECTOR_OF(ceil)
+VECTOR_OF(cos)
+VECTOR_OF(cosh)
+VECTOR_OF(erf)
+VECTOR_OF(erfinv)
+VECTOR_OF(exp)
+VECTOR_OF(expm1)
+VECTOR_OF(floor)
+VECTOR_OF(log)
+VECTOR_OF(log10)
+VECTOR_OF(log1p)
+VECTOR_OF(log2)
+VECTOR_OF(rsqrt)
+VECTOR_OF(sigmoid)
+VECTOR_OF(sin)
+VECTOR_OF(sinh)
+VECTOR_OF(sqrt)
+VECTOR_OF(tan)
+VECTOR_OF(tanh)
+VECTOR(round, vf_rint(x))
+VECTOR(square, x *x)
+VECTOR(negative, -x)
+VECTOR(sign, (vf)(((vi)vf_set(1.f) & (x > 0.f)) | ((vi)vf_set(-1.f) & (x < 0.f))))
+
+/* ---- float64 ---- */
+
+/* A float32 estimate, then Newton's steps on erf, or erfc where erf is flat. */
+static double erfinv64(double x) {
+  double a = fabs(x), w = -log((1 - x) * (1 + x));
+  if (!(a < 1)) return a == 1 ? x * INFINITY : NAN;
+  double s = sqrt(w),
+         y = a * (w < 5 ? 0.886227 + w * (0.232 + w * (0.0105 - w * 0.0021)) : s - 0.3);
+  for (int i = 0; i < 12; i++) {
+    double error = a < 0.5 ? erf(y) - a : (1 - a) - erfc(y);
+    double step = error * 0.88622692545275801 * exp(y * y);
+    step /= 1 + y * step;
+    y -= step;
+    if (fabs(step) <= 1e-16 * y) break;
+  }
+  return copysign(y, x);
+}
+
+static double sigmoid64(double x) {
+  double e = exp(-fabs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+
+#define DOUBLE(name, expression) PLAIN(name##_f64, double, double, expression)
+DOUBLE(abs, fabs(x))
+DOUBLE(arccos, acos(x))
+DOUBLE(arccosh, acosh(x))
+DOUBLE(arcsin, asin(x))
+DOUBLE(arcsinh, asinh(x))
+DOUBLE(arctan, atan(x))
+DOUBLE(arctanh, atanh(x))
+DOUBLE(ceil, ceil(x))
+DOUBLE(cos, cos(x))
+DOUBLE(cosh, cosh(x))
+DOUBLE(erf, erf(x))
+DOUBLE(erfinv, erfinv64(x))
+DOUBLE(exp, exp(x))
+DOUBLE(expm1, expm1(x))
+DOUBLE(floor, floor(x))
+DOUBLE(log, log(x))
+DOUBLE(log10, log10(x))
+DOUBLE(log1p, log1p(x))
+DOUBLE(log2, log2(x))
+DOUBLE(round, rint(x))
+DOUBLE(rsqrt, 1 / sqrt(x))
+DOUBLE(sigmoid, sigmoid64(x))
+DOUBLE(sin, sin(x))
+DOUBLE(sinh, sinh(x))
+DOUBLE(sqrt, sqrt(x))
+DOUBLE(tan, tan(x))
+DOUBLE(tanh, tanh(x))
+DOUBLE(square, x *x)
+DOUBLE(negative, -x)
+DOUBLE(sign, (x > 0) - (x < 0))
+
+/* ---- complex64 ---- */
+
+#define COMPLEX(name, expression)                                \
+  static void name##_c64(void *out, const void *in, int64_t n) { \
+    const mx_complex64 *a = in;                                  \
+    mx_complex64 *d = out;                                       \
+    for (int64_t i = 0; i < n; i++) {                            \
+      float complex z = c64_load(a + i);                         \
+      c64_store(d + i, expression);                              \
+    }                                                            \
+  }
+COMPLEX(arccos, cacosf(z))
+COMPLEX(arccosh, cacoshf(z))
+COMPLEX(arcsin, casinf(z))
+COMPLEX(arcsinh, casinhf(z))
+COMPLEX(arctan, catanf(z))
+COMPLEX(arctanh, catanhf(z))
+COMPLEX(cos, ccosf(z))
+COMPLEX(cosh, ccoshf(z))
+COMPLEX(exp, cexpf(z))
+COMPLEX(expm1, c64_expm1(z))
+COMPLEX(log, clogf(z))
+COMPLEX(log10, CMPLXF(crealf(clogf(z)) * (float)M_LOG10E, cimagf(clogf(z)) * (float)M_LOG10E))
+COMPLEX(log1p, c64_log1p(z))
+COMPLEX(log2, CMPLXF(crealf(clogf(z)) / (float)M_LN2, cimagf(clogf(z)) / (float)M_LN2))
+COMPLEX(round, CMPLXF(rintf(crealf(z)), rintf(cimagf(z))))
+COMPLEX(rsqrt, 1 / csqrtf(z))
+COMPLEX(sigmoid, c64_sigmoid(z))
+COMPLEX(sign, c64_sign(z))
+COMPLEX(sin, csinf(z))
+COMPLEX(sinh, csinhf(z))
+COMPLEX(sqrt, csqrtf(z))
+COMPLEX(square, z *z)
+COMPLEX(tan, ctanf(z))
+COMPLEX(tanh, ctanhf(z))
+#define COMPLEX_PART(name, OUT, expression) PLAIN(name##_c64, mx_complex64, OUT, expression)
+PLAIN(abs_c64, mx_complex64, float, hypotf(x.re, x.im))
+PLAIN(real_c64, mx_complex64, float, x.re)
+PLAIN(imag_c64, mx_complex64, float, x.im)
+
+static void negative_c64(void *out, const void *in, int64_t n) { negative_f32(out, in, 2 * n); }
+static void conjugate_c64(void *out, const void *in, int64_t n) {
+  const mx_complex64 *a = in;
+  mx_complex64 *d = out;
+  INDEPENDENT for (int64_t i = 0; i < n; i++) d[i] = (mx_complex64){a[i].re, -a[i].im};
+}
+
+/* ---- tests, to bool ---- */
+
+/* A complex number is NaN where a part is; it equals (inf, 0) or (-inf, 0), as MLX compares. */
+#define TESTS(s, T)                                                   \
+  PLAIN(isnan_##s, T, uint8_t, x != x)                                \
+  PLAIN(isinf_##s, T, uint8_t, x == (T)INFINITY || x == -(T)INFINITY) \
+  PLAIN(isposinf_##s, T, uint8_t, x == (T)INFINITY)                   \
+  PLAIN(isneginf_##s, T, uint8_t, x == -(T)INFINITY)                  \
+  PLAIN(isfinite_##s, T, uint8_t, x - x == 0)
+TESTS(f32, float)
+TESTS(f64, double)
+#define INFINITE(sign) (x.re == sign INFINITY && x.im == 0)
+PLAIN(isnan_c64, mx_complex64, uint8_t, x.re != x.re || x.im != x.im)
+PLAIN(isinf_c64, mx_complex64, uint8_t, INFINITE(+) || INFINITE(-))
+PLAIN(isposinf_c64, mx_complex64, uint8_t, INFINITE(+))
+PLAIN(isneginf_c64, mx_complex64, uint8_t, INFINITE(-))
+PLAIN(isfinite_c64, mx_complex64, uint8_t,
+      !(x.re != x.re || x.im != x.im || INFINITE(+) || INFINITE(-)))
+
+/* ---- 16-bit floats whose bits tell ---- */
+
+#define BITS(name, expression)                      \
+  PLAIN(name##_f16, uint16_t, uint16_t, expression) \
+  PLAIN(name##_bf16, uint16_t, uint16_t, expression)
+BITS(abs, x & 0x7fff)
+BITS(negative, x ^ 0x8000)
+
+#define ANY_ROW(name) \
+  [MX_UNARY_##name] = {[MX_BOOL] = same_bool, ROW_INTEGERS(name), ROW_FLOATS(name)},
+#define FLOAT_ROW(name) [MX_UNARY_##name] = {ROW_FLOATS(name)},
+#define REAL_ROW(name) [MX_UNARY_##name] = {ROW_REALS(name)},
+#define NO_ROW(name)
+
+static unary_fn *const functions[MX_UNARY_COUNT][MX_DTYPE_COUNT] = {
+    MX_UNARY_OPS(ANY_ROW, FLOAT_ROW, REAL_ROW, FLOAT_ROW,
+                 NO_ROW)[MX_UNARY_negative] = {ROW_INTEGERS(negative), ROW_FLOATS(negative),
+                                               ROW_HALVES(negative)},
+    [MX_UNARY_abs] = {[MX_BOOL] = same_bool, ROW_INTEGERS(abs), ROW_FLOATS(abs), ROW_HALVES(abs)},
+    [MX_UNARY_bitwise_invert] = {ROW_INTEGERS(bitwise_invert)},
+    [MX_UNARY_conjugate] = {[MX_COMPLEX64] = conjugate_c64},
+    [MX_UNARY_imag] = {[MX_COMPLEX64] = imag_c64},
+    [MX_UNARY_logical_not] = {[MX_BOOL] = logical_not_bool},
+    [MX_UNARY_real] = {[MX_COMPLEX64] = real_c64},
+};
+
+static void through_float(unary_fn *f, bool test, mx_dtype dtype, void *out, const void *in,
+                          int64_t n) {
+  float x[HALF_BLOCK];
+  for (int64_t i = 0; i < n; i += HALF_BLOCK) {
+    int64_t m = n - i < HALF_BLOCK ? n - i : HALF_BLOCK;
+    if (dtype == MX_FLOAT16)
+      f16_widen(x, (const mx_f16 *)in + i, m);
+    else
+      bf16_widen(x, (const mx_bf16 *)in + i, m);
+    if (test) {
+      f((uint8_t *)out + i, x, m);
+      continue;
+    }
+    f(x, x, m);
+    if (dtype == MX_FLOAT16)
+      f16_narrow((mx_f16 *)out + i, x, m);
+    else
+      bf16_narrow((mx_bf16 *)out + i, x, m);
+  }
+}
+
+void MX_KERNEL(unary)(mx_unary_op op, mx_dtype dtype, void *out, const void *in, int64_t n) {
+  unary_fn *f = functions[op][dtype];
+  if (f)
+    f(out, in, n);
+  else
+    through_float(functions[op][MX_FLOAT32], mx_unary_dtype(op, dtype) == MX_BOOL, dtype, out, in,
+                  n);
+}

@@ -1,0 +1,353 @@
+/* Mathematical functions on vectors of float32 (see simd.h): within 2 ulp of the true value,
+ * special values as in C's libm, subnormals kept. The common ones are computed in float32; the rest
+ * in float64 lanes, which are then right to little more than half an ulp. Included by kernel
+ * sources only. The polynomials come from tests/golden/fit_vmath.py. */
+#ifndef KERNELS_VMATH_H
+#define KERNELS_VMATH_H
+
+#include "kernels/simd.h"
+
+#include <math.h>
+
+/* c[0] + c[1] x + ... + c[n-1] x^(n-1) */
+V_INLINE vf vf_horner(vf x, const float *c, int n) {
+  vf sum = vf_set(c[n - 1]);
+  _Pragma("GCC unroll 16") for (int i = n - 2; i >= 0; i--) sum = vf_fma(sum, x, vf_set(c[i]));
+  return sum;
+}
+V_INLINE vd vd_horner(vd x, const double *c, int n) {
+  vd sum = vd_set(c[n - 1]);
+  _Pragma("GCC unroll 16") for (int i = n - 2; i >= 0; i--) sum = vd_fma(sum, x, vd_set(c[i]));
+  return sum;
+}
+#define VF_POLY(x, ...)                                                     \
+  ({                                                                        \
+    static const float coefficients[] = {__VA_ARGS__};                      \
+    vf_horner(x, coefficients, sizeof coefficients / sizeof *coefficients); \
+  })
+#define VD_POLY(x, ...)                                                     \
+  ({                                                                        \
+    static const double coefficients[] = {__VA_ARGS__};                     \
+    vd_horner(x, coefficients, sizeof coefficients / sizeof *coefficients); \
+  })
+
+/* ---- float32 ---- */
+
+/* e^x = 2^n e^r with |r| <= ln(2)/2; 2^n in two factors, so that results may be subnormal. */
+V_INLINE vf vf_exp(vf x) {
+  vf low = vf_set(-104.f), high = vf_set(89.f);
+  x = vf_select(x < low, low, x);
+  x = vf_select(x > high, high, x);
+  vf n = vf_rint(x * 1.44269504f);
+  vf r = vf_fma(n, vf_set(-0.693359375f), x);
+  r = vf_fma(n, vf_set(2.12194440e-4f), r);
+  vf p = VF_POLY(r, 0.499999934f, 0.166665206f, 0.0416683879f, 0.00836871541f, 0.00138145999f);
+  p = vf_fma(r * r, p, r) + 1.f;
+#if defined(__AVX512F__)
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  vi k = __builtin_convertvector(vf_select(x == x, n, vf_set(0)), vi), half = k >> 1;
+  return p * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
+#endif
+}
+
+/* 1 / (1 + e^-x), with the small side relative to itself. */
+V_INLINE vf vf_sigmoid(vf x) {
+  vf e = vf_exp(-vf_abs(x));
+  return vf_select(x < 0.f, e, vf_set(1.f)) / (1.f + e);
+}
+
+V_INLINE vf vf_tanh(vf x) {
+  vf a = vf_abs(x), z = x * x;
+  vf near = VF_POLY(z, -0.333332819f, 0.133314422f, -0.0537397122f, 0.0206390787f, -0.00570497836f);
+  near = vf_fma(x * z, near, x);
+  vf far = 1.f - 2.f / (vf_exp(a + a) + 1.f);
+  return vf_copysign(vf_select(a < 0.625f, near, far), x);
+}
+
+/* x = 2^k (1 + f) with f in [sqrt(1/2) - 1, sqrt(2) - 1) */
+V_INLINE vf vf_log(vf x) {
+  vi tiny = x < 0x1p-126f;
+  vf scaled = vf_select(tiny, x * 0x1p23f, x);
+  vi bits = (vi)scaled - 0x3f3504f3;
+  vf k = __builtin_convertvector((bits >> 23) - (tiny & 23), vf);
+  vf f = (vf)((bits & 0x7fffff) + 0x3f3504f3) - 1.f;
+  vf p = VF_POLY(f, 0.333333126f, -0.250000096f, 0.200021187f, -0.166679957f, 0.142195509f,
+                 -0.124055914f, 0.118881746f, -0.116756413f, 0.0674660124f);
+  vf ff = f * f;
+  vf y = vf_fma(f * ff, p, k * -2.12194440e-4f);
+  y = vf_fma(vf_set(-0.5f), ff, y);
+  y = vf_fma(k, vf_set(0.693359375f), f + y);
+  y = vf_select(x < INFINITY, y, x);
+  vf edge = vf_select(x == 0.f, vf_set(-INFINITY), vf_set(NAN));
+  return vf_select(x > 0.f, y, edge);
+}
+
+/* r = x - n pi/2 with |r| <= pi/4 and n whole, for |x| <= VF_TRIG_MAX. */
+#define VF_TRIG_MAX 131072.f
+V_INLINE vf vf_reduce(vf x, vf *n) {
+  *n = vf_rint(x * 0.636619772f);
+#if defined(__FMA__) || defined(__aarch64__)
+  /* pi/2 in three float32: the first product and difference are exact. */
+  vf r = vf_fma(*n, vf_set(-1.57079637f), x);
+  r = vf_fma(*n, vf_set(4.37113883e-8f), r);
+  return vf_fma(*n, vf_set(1.71512449e-15f), r);
+#else
+  /* pi/2 as 29 + 53 bits: the first product and difference are exact. */
+#define REDUCE(x, n) (((x) - (n)*1.5707963267341256) - (n)*6.0771005065061922e-11)
+  return vf_join(REDUCE(vd_low(x), vd_low(*n)), REDUCE(vd_high(x), vd_high(*n)));
+#undef REDUCE
+#endif
+}
+
+/* sin(x + quadrant * pi/2) */
+V_INLINE vf vf_sin_from(vf x, int quadrant) {
+  vf n, r = vf_reduce(x, &n), z = r * r;
+  vi q = __builtin_convertvector(vf_select(vf_abs(n) <= 0x1p20f, n, vf_set(0)), vi) + quadrant;
+  vf s = VF_POLY(z, -0.166666666f, 0.00833332899f, -0.000198392105f, 2.71715905e-06f);
+  s = vf_fma(r * z, s, r);
+  vf c = VF_POLY(z, 0.0416666666f, -0.00138888831f, 2.47993483e-05f, -2.71966659e-07f);
+  c = vf_fma(z * z, c, vf_fma(z, vf_set(-0.5f), vf_set(1.f)));
+  vf y = vf_select((q & 1) != 0, c, s);
+  y = (vf)((vi)y ^ ((q & 2) << 30));
+  if (!quadrant) y = vf_select(x == 0.f, x, y); /* -0 */
+  vi far = ~(vf_abs(x) <= VF_TRIG_MAX);
+  if (__builtin_expect(vi_any(far), 0))
+    for (int i = 0; i < VW; i++)
+      if (far[i]) y[i] = (float)(quadrant ? cos(x[i]) : sin(x[i]));
+  return y;
+}
+V_INLINE vf vf_sin(vf x) { return vf_sin_from(x, 0); }
+V_INLINE vf vf_cos(vf x) { return vf_sin_from(x, 1); }
+
+V_INLINE vf vf_erf(vf x) {
+  vf a = vf_abs(x), z = x * x;
+  vf near = VF_POLY(z, 0.128379167f, -0.376126332f, 0.112836872f, -0.0268589414f, 0.00519990649f,
+                    -0.000813001098f, 8.31676897e-05f);
+  near = vf_fma(x, near, x);
+  vf t = vf_select(a > 4.f, vf_set(4.f), a);
+  vf p = VF_POLY(t, -0.128642776f, -0.635174626f, -0.106198166f, 0.023728587f, -0.00362657316f,
+                 0.000318883559f, -1.08384053e-05f);
+  vf far = 1.f - vf_exp(vf_fma(t, p, -t));
+  return vf_copysign(vf_select(a < 0.92f, near, far), x);
+}
+
+V_INLINE vf vf_rsqrt(vf x) { return 1.f / vf_sqrt(x); }
+
+/* ---- float64 lanes, to about 2^-40 ---- */
+
+/* n whole below 2^31, as a float64 whose low bits hold it too. */
+#define VD_WHOLE 0x1.8p52
+V_INLINE vd vd_rint(vd x) { return (x + VD_WHOLE) - VD_WHOLE; }
+
+/* 2^n e^r = e^x; returns e^r - 1. */
+V_INLINE vd vd_exp_parts(vd x, vd *power) {
+  vd low = vd_set(-400), high = vd_set(400);
+  x = vd_select(x < low, low, x);
+  x = vd_select(x > high, high, x);
+  vd whole = x * 1.4426950408889634 + VD_WHOLE, n = whole - VD_WHOLE;
+  vd r = vd_fma(n, vd_set(-0.6931471803691238), x);
+  r = vd_fma(n, vd_set(-1.9082149292705877e-10), r);
+  *power = (vd)(((vul)whole + 1023) << 52);
+  vd p = VD_POLY(r, 0.49999999999800082, 0.16666666666602942, 0.041666666889967743,
+                 0.0083333333758424735, 0.0013888821809560847, 0.0001984117760198313,
+                 2.4876110571501157e-05, 2.7638435536593373e-06);
+  return vd_fma(r * r, p, r);
+}
+V_INLINE vd vd_exp(vd x) {
+  vd power, p = vd_exp_parts(x, &power);
+  return vd_fma(p, power, power);
+}
+V_INLINE vd vd_expm1(vd x) {
+  vd power, p = vd_exp_parts(x, &power);
+  return vd_fma(p, power, power - 1);
+}
+
+/* For x zero, negative, infinite, NaN or normal. */
+V_INLINE vd vd_log(vd x) {
+  vul bits = (vul)x + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
+  vd k = (vd)((bits >> 52) | 0x4330000000000000u) - (0x1p52 + 1023);
+  vd m = (vd)((bits & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu);
+  vd s = (m - 1) / (m + 1), z = s * s;
+  vd p = VD_POLY(z, 0.66666666676274278, 0.39999995441047886, 0.28572130202988805,
+                 0.22175237804150386, 0.19598785297481858);
+  vd y = vd_fma(k, vd_set(0.69314718055994529), vd_fma(s * z, p, s + s));
+  y = vd_select(x < (double)INFINITY, y, x);
+  vd edge = vd_select(x == 0, vd_set(-INFINITY), vd_set(NAN));
+  return vd_select(x > 0, y, edge);
+}
+
+/* log(1 + x): what rounding 1 + x lost is added back. */
+V_INLINE vd vd_log1p(vd x) {
+  vd u = x + 1, lost = (x - (u - 1)) / u;
+  return vd_log(u) + vd_select((u > 0) & (u < (double)INFINITY), lost, vd_set(0));
+}
+
+V_INLINE vd vd_sinh(vd x) {
+  vd t = vd_expm1(vd_abs(x));
+  return vd_copysign(0.5 * (t + t / (t + 1)), x);
+}
+V_INLINE vd vd_cosh(vd x) {
+  vd e = vd_exp(vd_abs(x));
+  return 0.5 * (e + 1 / e);
+}
+
+/* |x| < 2^22 */
+V_INLINE vd vd_tan(vd x) {
+  vd whole = x * 0.63661977236758138 + VD_WHOLE, n = whole - VD_WHOLE;
+  vd r = (x - n * 1.5707963267341256) - n * 6.0771005065061922e-11, z = r * r;
+  vd s = VD_POLY(z, -0.16666666666626795, 0.0083333333244054088, -0.00019841263345905775,
+                 2.7555255747785693e-06, -2.4754221380713638e-08);
+  s = vd_fma(r * z, s, r);
+  vd c = VD_POLY(z, -0.49999999999999217, 0.041666666666423283, -0.0013888888865489935,
+                 2.4801577020162495e-05, -2.7555012171841556e-07, 2.0618622180232436e-09);
+  c = vd_fma(z, c, vd_set(1));
+  vl odd = -((vl)whole & 1);
+  return vd_select(odd, -c, s) / vd_select(odd, s, c);
+}
+
+/* asin(a) for 0 <= a <= 1 is *p where !*big, and pi/2 - 2 *p where *big. */
+V_INLINE void vd_asin_parts(vd a, vd *p, vl *big) {
+  *big = a > 0.5;
+  vd z = vd_select(*big, (1 - a) * 0.5, a * a);
+  vd s = vd_select(*big, vd_sqrt(z), a);
+  vd q = VD_POLY(z, 0.16666666669708569, 0.074999995238020686, 0.044643113326565335,
+                 0.030375213517912513, 0.022471552435679987, 0.016475960886119977,
+                 0.018637883520546031, -0.0028752349640453344, 0.031975281530710761);
+  *p = vd_fma(s * z, q, s);
+}
+V_INLINE vd vd_arcsin(vd x) {
+  vd p;
+  vl big;
+  vd_asin_parts(vd_abs(x), &p, &big);
+  return vd_copysign(vd_select(big, M_PI_2 - 2 * p, p), x);
+}
+V_INLINE vd vd_arccos(vd x) {
+  vd p;
+  vl big;
+  vd_asin_parts(vd_abs(x), &p, &big);
+  vd far = vd_select(x < 0, M_PI - 2 * p, 2 * p);
+  return vd_select(big, far, M_PI_2 - vd_copysign(p, x));
+}
+
+/* atan(t), 0 <= t <= 1 */
+V_INLINE vd vd_atan_core(vd t) {
+  vd z = t * t;
+  vd p = VD_POLY(z, -0.33333333295959006, 0.19999996879965867, -0.14285622905825512,
+                 0.11109754675282815, -0.090789168334907439, 0.07623176176935767,
+                 -0.063914846874748896, 0.050952438033469084, -0.035937480872396253,
+                 0.020548493518849801, -0.0086022306802640315, 0.0022867245747136954,
+                 -0.00028548127268706593);
+  return vd_fma(t * z, p, t);
+}
+V_INLINE vd vd_arctan(vd x) {
+  vd a = vd_abs(x);
+  vl big = a > 1;
+  vd p = vd_atan_core(vd_select(big, 1 / a, a));
+  return vd_copysign(vd_select(big, M_PI_2 - p, p), x);
+}
+V_INLINE vd vd_arctan2(vd y, vd x) {
+  vd ay = vd_abs(y), ax = vd_abs(x);
+  vl steep = ay > ax;
+  vd low = vd_select(steep, ax, ay), high = vd_select(steep, ay, ax);
+  vd t = vd_select(low == high, vd_set(1), low / high);
+  vd p = vd_atan_core(vd_select(low == 0, vd_set(0), t));
+  p = vd_select(steep, M_PI_2 - p, p);
+  p = vd_select((vl)x < 0, M_PI - p, p);
+  return vd_select((x == x) & (y == y), vd_copysign(p, y), x + y);
+}
+
+V_INLINE vd vd_arcsinh(vd x) {
+  vd a = vd_abs(x), aa = a * a;
+  vd y = vd_log1p(a + aa / (1 + vd_sqrt(aa + 1)));
+  return vd_copysign(vd_select(a < (double)INFINITY, y, a), x);
+}
+V_INLINE vd vd_arccosh(vd x) {
+  vd t = x - 1;
+  return vd_select(x < 1, vd_set(NAN), vd_log1p(t + vd_sqrt(t * (t + 2))));
+}
+V_INLINE vd vd_arctanh(vd x) {
+  vd a = vd_abs(x);
+  return vd_copysign(0.5 * vd_log1p(2 * a / (1 - a)), x);
+}
+
+/* In w = -log(1 - x^2), after M. Giles, "Approximating the erfinv function" (2010). */
+V_INLINE vd vd_erfinv(vd x) {
+  vd w = -vd_log((1 - x) * (1 + x));
+  vd near = VD_POLY(w, 0.88622692543171777, 0.23201366826227832, 0.011549318786525117,
+                    -0.0023349796085163697, -0.00012837445305785556, 4.7144759496975986e-05,
+                    1.4695704562910152e-06, -6.3262809373750114e-07, -2.1582280789460584e-07,
+                    7.9419868283876518e-08, -1.0747030876500901e-08, 7.1664039603521263e-10,
+                    -1.9768166769143793e-11);
+  vd far = VD_POLY(vd_sqrt(w), 5.5808751458050763, -21.314312119809763, 43.67843650870892,
+                   -52.512051124182676, 41.872606538900527, -23.167619434661621, 9.1297836144904068,
+                   -2.5899994732644749, 0.52665918917311816, -0.075074577274581861,
+                   0.0071378840398304078, -0.0004071811187156133, 1.0555149347172226e-05);
+  vd y = x * vd_select(w < 5, near, far);
+  return vd_select(vd_abs(x) == 1, x * (double)INFINITY, y);
+}
+
+/* x^y */
+V_INLINE vd vd_power(vd x, vd y) {
+  vd a = vd_abs(x), ay = vd_abs(y);
+  vd r = vd_exp(y * vd_log(a));
+  r = vd_select((y == 0) | ((a == 1) & (ay == (double)INFINITY)), vd_set(1), r);
+  /* Negative bases. From 2^24 on every float32 is even, and 2^53 / 4 is far above. */
+  vl small = ay < 0x1p30;
+  vl whole = ~small | (vd_rint(y) == y), odd = small & whole & (vd_rint(0.5 * y) != 0.5 * y);
+  r = (vd)((vl)r ^ ((vl)x & odd & INT64_MIN));
+  r = vd_select((x < 0) & (x > -(double)INFINITY) & ~whole, vd_set(NAN), r);
+  return vd_select(x == 1, vd_set(1), r);
+}
+
+V_INLINE vd vd_logaddexp(vd x, vd y) {
+  vd high = vd_select((x > y) | (x != x), x, y), low = vd_select((x < y) | (x != x), x, y);
+  vd sum = high + vd_log1p(vd_exp(low - high));
+  return vd_select((low == -(double)INFINITY) | (high == (double)INFINITY), high, sum);
+}
+
+#define VF_FROM_VD(name) \
+  V_INLINE vf vf_##name(vf x) { return vf_join(vd_##name(vd_low(x)), vd_##name(vd_high(x))); }
+#define VF_FROM_VD2(name)                                                               \
+  V_INLINE vf vf_##name(vf x, vf y) {                                                   \
+    return vf_join(vd_##name(vd_low(x), vd_low(y)), vd_##name(vd_high(x), vd_high(y))); \
+  }
+/* The next two would lose the sign of -0. */
+V_INLINE vf vf_expm1(vf x) {
+  return vf_select(x == 0.f, x, vf_join(vd_expm1(vd_low(x)), vd_expm1(vd_high(x))));
+}
+V_INLINE vf vf_log1p(vf x) {
+  return vf_select(x == 0.f, x, vf_join(vd_log1p(vd_low(x)), vd_log1p(vd_high(x))));
+}
+VF_FROM_VD(sinh)
+VF_FROM_VD(cosh)
+VF_FROM_VD(arcsin)
+VF_FROM_VD(arccos)
+VF_FROM_VD(arctan)
+VF_FROM_VD(arcsinh)
+VF_FROM_VD(arccosh)
+VF_FROM_VD(arctanh)
+VF_FROM_VD(erfinv)
+VF_FROM_VD2(arctan2)
+VF_FROM_VD2(power)
+VF_FROM_VD2(logaddexp)
+#undef VF_FROM_VD
+#undef VF_FROM_VD2
+
+V_INLINE vf vf_log2(vf x) {
+  return vf_join(vd_log(vd_low(x)) * M_LOG2E, vd_log(vd_high(x)) * M_LOG2E);
+}
+V_INLINE vf vf_log10(vf x) {
+  return vf_join(vd_log(vd_low(x)) * M_LOG10E, vd_log(vd_high(x)) * M_LOG10E);
+}
+
+V_INLINE vf vf_tan(vf x) {
+  vf y = vf_join(vd_tan(vd_low(x)), vd_tan(vd_high(x)));
+  vi far = ~(vf_abs(x) <= 0x1p22f);
+  if (__builtin_expect(vi_any(far), 0))
+    for (int i = 0; i < VW; i++)
+      if (far[i]) y[i] = (float)tan(x[i]);
+  return vf_select(x == 0.f, x, y); /* -0 */
+}
+
+#endif

@@ -1,0 +1,112 @@
+"""Prints the polynomial coefficients of src/kernels/vmath.h with the error of each fit.
+
+Least squares on Chebyshev nodes, weighted so that the error is relative to the function's value,
+then a few rounds of Lawson's reweighting towards the minimax polynomial. Needs the numpy wheel.
+"""
+import math
+
+import numpy as np
+from numpy.polynomial import chebyshev as C, polynomial as P
+
+L = np.longdouble
+
+
+def fit(name, f, lo, hi, degree, scale=lambda x: np.ones_like(x), rounds=60, digits=17):
+    """p(x) ~ f(x) on [lo, hi]; the error times scale(x) is what is made small."""
+    k = np.arange(4000)
+    t = np.cos(np.pi * (k + 0.5) / len(k))
+    x = (lo + hi) / 2 + (hi - lo) / 2 * t
+    y = np.array(f(x), dtype=np.float64)
+    s = np.abs(scale(x))
+    V = C.chebvander(t, degree)
+    w = np.ones_like(t)
+    best = None
+    for _ in range(rounds):
+        r = np.sqrt(w) * s
+        c = np.linalg.lstsq(V * r[:, None], y * r, rcond=None)[0]
+        err = np.abs(V @ c - y) * s
+        if best is None or err.max() < best[0]:
+            best = (err.max(), c)
+        w *= err / err.max() + 1e-3
+        w /= w.mean()
+    err, c = best
+    # to monomials in x, in extended precision
+    mono = np.zeros(1, dtype=L)
+    a, b = L(2) / L(hi - lo), -L(hi + lo) / L(hi - lo)
+    T0, T1 = np.array([L(1)]), np.array([b, a])
+    polys = [T0, T1]
+    for _ in range(2, degree + 1):
+        polys.append(P.polysub(2 * P.polymul(np.array([b, a]), polys[-1]), polys[-2]))
+    for ck, pk in zip(c, polys):
+        mono = P.polyadd(mono, L(ck) * pk)
+    print(f"{name}: error 2^{math.log2(err):.1f}")
+    for v in mono:
+        print(f"    {float(v):.{digits}g},")
+
+
+def erf(x):
+    return np.array([math.erf(v) for v in x])
+
+
+def erfinv_of_w(w):
+    """y with erf(y) = x for x = sqrt(1 - exp(-w)), divided by x."""
+    out = []
+    for v in w:
+        x = math.sqrt(-math.expm1(-v)) if v > 0 else 0.0
+        if x < 1e-8:
+            out.append(math.sqrt(math.pi) / 2)
+            continue
+        y = math.sqrt(v) * 0.8 if v > 1 else x * 0.886
+        q = -math.expm1(0.5 * math.log1p(-math.exp(-v)))  # 1 - x without cancellation
+        for _ in range(60):
+            step = ((math.erfc(y) - q) if v > 1 else (x - math.erf(y))) * math.sqrt(math.pi) / 2 * math.exp(y * y)
+            y += step
+            if abs(step) < 1e-17 * abs(y):
+                break
+        out.append(y / x)
+    return np.array(out)
+
+
+def odd(f):
+    """f(sqrt z) / sqrt z, and the scale that makes its error relative."""
+    g = lambda z: f(np.sqrt(z)) / np.sqrt(z)
+    return g, lambda z: 1 / g(z)
+
+
+X = lambda x: np.asarray(x, dtype=L)
+h = 0.3466
+tiny = 1e-6
+
+# float32
+fit("exp: e^r = 1 + r + r^2 p(r)", lambda r: (np.expm1(X(r)) - r) / X(r) ** 2, -h, h, 4,
+    lambda r: r * r / np.exp(r), digits=9)
+g, s = odd(np.tanh)
+fit("tanh: x + x^3 p(x^2), x < 0.625", lambda z: (g(X(z)) - 1) / z, tiny, 0.625**2, 4, lambda z: z * s(z), digits=9)
+lo, hi = math.sqrt(0.5) - 1, math.sqrt(2) - 1
+fit("log: log(1 + f) = f - f^2/2 + f^3 p(f)",
+    lambda f: (np.log1p(X(f)) - f + X(f) ** 2 / 2) / X(f) ** 3, lo, hi, 8, lambda f: f**3 / np.log1p(f), digits=9)
+q = math.pi / 4 + 0.01
+fit("sin: x + x^3 p(x^2)", lambda z: (np.sin(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), tiny, q * q, 3,
+    lambda z: z * np.sqrt(z) / np.sin(np.sqrt(z)), digits=9)
+fit("cos: 1 - x^2/2 + x^4 p(x^2)", lambda z: (np.cos(np.sqrt(X(z))) - 1 + X(z) / 2) / X(z) ** 2, 1e-3, q * q, 3,
+    lambda z: z * z / np.cos(np.sqrt(z)), digits=9)
+fit("erf: x + x p(x^2), x < 0.92", lambda z: erf(np.sqrt(z)) / np.sqrt(z) - 1, tiny, 0.93**2, 6,
+    lambda z: np.sqrt(z) / erf(np.sqrt(z)), digits=9)
+erfc = lambda t: np.array([math.erfc(v) for v in t])
+fit("erf: log(1 - erf(t)) = -t + t p(t), 0.92 < t < 4", lambda t: (np.log(erfc(t)) + t) / t, 0.91, 4.0, 6,
+    lambda t: t * erfc(t) / (1 - erfc(t)), digits=9)
+
+# float64 lanes
+fit("exp64: r + r^2 p(r) = expm1(r)", lambda r: (np.expm1(X(r)) - r) / X(r) ** 2, -h, h, 7, lambda r: r)
+s1 = (math.sqrt(2) - 1) / (math.sqrt(2) + 1)
+fit("log64: log m = 2s + s^3 p(s^2), s = (m-1)/(m+1)",
+    lambda z: 2 * (np.arctanh(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, s1 * s1 * 1.01, 4, lambda z: z)
+fit("sin64: x + x^3 p(x^2)", lambda z: (np.sin(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, q * q, 4, lambda z: z)
+fit("cos64: 1 + x^2 p(x^2)", lambda z: (np.cos(np.sqrt(X(z))) - 1) / X(z), 1e-4, q * q, 5, lambda z: z)
+fit("asin64: x + x^3 p(x^2), x < 0.5", lambda z: (np.arcsin(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, 0.2501, 8,
+    lambda z: z)
+fit("atan64: x + x^3 p(x^2), x < 1", lambda z: (np.arctan(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, 1.0, 12,
+    lambda z: z)
+fit("erfinv64: x p(w), w = -log(1 - x^2) < 5", lambda w: erfinv_of_w(w), 0.0, 5.0, 12, lambda w: 1 / erfinv_of_w(w))
+fit("erfinv64: x p(sqrt(w)), 5 < w < 17", lambda v: erfinv_of_w(v * v), math.sqrt(4.9), 4.1, 12,
+    lambda v: 1 / erfinv_of_w(v * v))
