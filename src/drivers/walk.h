@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define MX_WALK_DIMS 64 /* no array has more dimensions */
+#define MX_WALK_DIMS 40 /* more than any array has dimensions */
 
 typedef struct mx_dim {
   int64_t size, stride; /* stride in elements */

@@ -1,7 +1,53 @@
-/* Kernels: sort. */
+/* Kernels: sorting. Elements become unsigned keys in the same order (floats by their bits, NaN
+ * last); keys sort by quicksort on vectors (AVX-512) or by radix. To sort indices, a key carries
+ * its index in its low half, which also keeps equal elements in their order. */
 #ifndef KERNELS_SORT_H
 #define KERNELS_SORT_H
 
-#define MX_KERNELS_SORT(K)
+#include "mlx/mx/dtype.h"
+
+#include <stdint.h>
+
+#define MX_SORT_SLACK 64 /* elements past the end of `scratch` that may be written */
+
+/* What sort_keys_of found among floats: the keys alone do not tell these apart from one another, or
+ * do so where MLX does not. */
+#define MX_SORT_NAN 1
+#define MX_SORT_NEGATIVE_ZERO 2
+#define MX_SORT_POSITIVE_ZERO 4
+
+/* sort_keys_of: keys, of the element's size, for n elements `step` apart; returns flags as above
+ * (not for complex64). Negative zero sorts before positive zero. sort_of_keys: back to elements.
+ *
+ * sort_mend: gives the zeros and NaNs in the sorted `out` the order that they have in `in`, where
+ * they are equal.
+ *
+ * sort_indexed_of: (key << 32 | first + i) for element i, in which both zeros have one key;
+ * elements of at most 4 bytes. sort_wide_of: keys for elements of 8 bytes, zeros alike.
+ *
+ * sort_keys: sorts n keys of `bytes` bytes each; scratch has room for n + MX_SORT_SLACK. Where
+ * `indexed` (8 bytes), the low halves rise already: only high halves need comparing.
+ * sort_wide: sorts n keys of 8 bytes and their indices together, stably.
+ * sort_indices: the low halves of indexed keys.
+ * sort_select: moves the kth smallest key to place kth, none above it before, none below it behind.
+ *
+ * sort_merge: of the merged sequence of sorted a and b, elements [begin, end) go to out + begin. */
+#define MX_KERNELS_SORT(K)                                                                         \
+  K(int, sort_keys_of, (mx_dtype dtype, const void *in, int64_t step, int64_t n, void *keys))      \
+  K(void, sort_of_keys, (mx_dtype dtype, const void *keys, int64_t n, void *out, int64_t step))    \
+  K(void, sort_mend,                                                                               \
+    (mx_dtype dtype, const void *in, int64_t in_step, void *out, int64_t out_step, int64_t n))     \
+  K(void, sort_indexed_of,                                                                         \
+    (mx_dtype dtype, const void *in, int64_t step, int64_t n, uint64_t first, uint64_t *keys))     \
+  K(void, sort_wide_of, (mx_dtype dtype, const void *in, int64_t step, int64_t n, uint64_t *keys)) \
+  K(void, sort_keys, (void *keys, void *scratch, int64_t n, int bytes, bool indexed))              \
+  K(void, sort_wide,                                                                               \
+    (uint64_t * keys, uint32_t * indices, uint64_t * key_scratch, uint32_t * index_scratch,        \
+     int64_t n))                                                                                   \
+  K(void, sort_indices, (const uint64_t *keys, int64_t n, uint32_t *out, int64_t step))            \
+  K(void, sort_select, (void *keys, void *scratch, int64_t n, int64_t kth, int bytes))             \
+  K(void, sort_merge,                                                                              \
+    (const void *a, int64_t a_n, const void *b, int64_t b_n, void *out, int64_t begin,             \
+     int64_t end, int bytes))
 
 #endif

@@ -1,0 +1,209 @@
+/* Sorting along an axis: rows go to the pool's threads; where there are fewer rows than threads, a
+ * long row is sorted in chunks, which then merge in parallel. */
+#include "drivers/sort.h"
+#include "base/pool.h"
+#include "drivers/walk.h"
+#include "kernels/kernels.h"
+#include "memory/memory.h"
+
+#define LONG_ROW (1 << 17) /* elements from which one row is worth several threads */
+#define MERGE_PIECE (1 << 15)
+#define MAX_CHUNKS 64
+
+typedef struct {
+  const mx_sort_rows *rows;
+  mx_dim in[MX_WALK_DIMS], out[MX_WALK_DIMS]; /* the other axes */
+  int n;
+  int64_t count, length, kth, in_step, out_step;
+  int64_t bytes, out_bytes; /* of an element */
+  bool indices, wide;       /* wide: keys of 8 bytes and indices apart */
+  int64_t key_bytes, slot_bytes, slots;
+  char *scratch;
+} job;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void sort_or_select(const job *j, void *keys, void *scratch) {
+  if (j->kth < 0)
+    mx_k->sort_keys(keys, scratch, j->length, (int)j->key_bytes, j->indices);
+  else
+    mx_k->sort_select(keys, scratch, j->length, j->kth, (int)j->key_bytes);
+}
+
+static void wide_row(const job *j, const char *in, char *out, char *scratch) {
+  int64_t n = j->length;
+  uint64_t *keys = (uint64_t *)scratch, *key_scratch = keys + n;
+  uint32_t *indices = (uint32_t *)(key_scratch + n), *index_scratch = indices + n;
+  mx_k->sort_wide_of(j->rows->dtype, in, j->in_step, n, keys);
+  for (int64_t i = 0; i < n; i++) indices[i] = (uint32_t)i;
+  mx_k->sort_wide(keys, indices, key_scratch, index_scratch, n);
+  if (j->indices)
+    for (int64_t i = 0; i < n; i++) ((uint32_t *)out)[i * j->out_step] = indices[i];
+  else
+    for (int64_t i = 0; i < n; i++)
+      ((uint64_t *)out)[i * j->out_step] = ((const uint64_t *)in)[indices[i] * j->in_step];
+}
+
+static void mend_row(const job *j, int flags, const char *in, char *out) {
+  int zeros = MX_SORT_NEGATIVE_ZERO | MX_SORT_POSITIVE_ZERO;
+  if (j->kth < 0 && ((flags & MX_SORT_NAN) || (flags & zeros) == zeros))
+    mx_k->sort_mend(j->rows->dtype, in, j->in_step, out, j->out_step, j->length);
+}
+
+static void sort_row(const job *j, const char *in, char *out, char *scratch) {
+  char *rest = scratch + j->length * j->key_bytes;
+  mx_dtype dtype = j->rows->dtype;
+  if (j->wide) {
+    wide_row(j, in, out, scratch);
+  } else if (j->indices) {
+    mx_k->sort_indexed_of(dtype, in, j->in_step, j->length, 0, (uint64_t *)scratch);
+    sort_or_select(j, scratch, rest);
+    mx_k->sort_indices((const uint64_t *)scratch, j->length, (uint32_t *)out, j->out_step);
+  } else {
+    int flags = mx_k->sort_keys_of(dtype, in, j->in_step, j->length, scratch);
+    sort_or_select(j, scratch, rest);
+    mx_k->sort_of_keys(dtype, scratch, j->length, out, j->out_step);
+    mend_row(j, flags, in, out);
+  }
+}
+
+/* Each slot has scratch of its own. */
+static void sort_slots(void *context, int64_t begin, int64_t end) {
+  const job *j = context;
+  mx_walk in, out;
+  for (int64_t slot = begin; slot < end; slot++) {
+    int64_t row = j->count * slot / j->slots, stop = j->count * (slot + 1) / j->slots;
+    mx_walk_start(&in, j->in, j->n, row);
+    mx_walk_start(&out, j->out, j->n, row);
+    for (; row < stop; row++, mx_walk_next(&in), mx_walk_next(&out))
+      sort_row(j, (const char *)j->rows->in + in.offset * j->bytes,
+               (char *)j->rows->out + out.offset * j->out_bytes, j->scratch + slot * j->slot_bytes);
+  }
+}
+
+/* ---- one long row ---- */
+
+typedef struct {
+  const job *j;
+  const char *in;
+  char *out, *keys, *spare;
+  int64_t chunks;
+  int flags[MAX_CHUNKS];
+  int64_t left, middle, right; /* what is being merged */
+} long_row;
+
+static int64_t chunk_start(const long_row *r, int64_t chunk) {
+  return r->j->length * (chunk < r->chunks ? chunk : r->chunks) / r->chunks;
+}
+
+static void sort_chunks(void *context, int64_t begin, int64_t end) {
+  long_row *r = context;
+  const job *j = r->j;
+  for (int64_t chunk = begin; chunk < end; chunk++) {
+    int64_t from = chunk_start(r, chunk), n = chunk_start(r, chunk + 1) - from;
+    const char *in = r->in + from * j->in_step * j->bytes;
+    char *keys = r->keys + from * j->key_bytes;
+    if (j->indices)
+      mx_k->sort_indexed_of(j->rows->dtype, in, j->in_step, n, (uint64_t)from, (uint64_t *)keys);
+    else
+      r->flags[chunk] = mx_k->sort_keys_of(j->rows->dtype, in, j->in_step, n, keys);
+    mx_k->sort_keys(keys, r->spare + (from + chunk * MX_SORT_SLACK) * j->key_bytes, n,
+                    (int)j->key_bytes, j->indices);
+  }
+}
+
+static void merge_pieces(void *context, int64_t begin, int64_t end) {
+  const long_row *r = context;
+  int64_t size = r->j->key_bytes, total = r->right - r->left;
+  mx_k->sort_merge(r->keys + r->left * size, r->middle - r->left, r->keys + r->middle * size,
+                   r->right - r->middle, r->spare + r->left * size, begin * MERGE_PIECE,
+                   least(end * MERGE_PIECE, total), (int)size);
+}
+
+static void store_pieces(void *context, int64_t begin, int64_t end) {
+  const long_row *r = context;
+  const job *j = r->j;
+  int64_t from = begin * MERGE_PIECE, n = least(end * MERGE_PIECE, j->length) - from;
+  const char *keys = r->keys + from * j->key_bytes;
+  char *out = r->out + from * j->out_step * j->out_bytes;
+  if (j->indices)
+    mx_k->sort_indices((const uint64_t *)keys, n, (uint32_t *)out, j->out_step);
+  else
+    mx_k->sort_of_keys(j->rows->dtype, keys, n, out, j->out_step);
+}
+
+static void sort_long_row(const job *j, const char *in, char *out) {
+  long_row r = {.j = j, .in = in, .out = out, .keys = j->scratch, .chunks = 1};
+  r.spare = r.keys + j->length * j->key_bytes;
+  while (r.chunks < mx_pool_threads() && r.chunks < MAX_CHUNKS) r.chunks *= 2;
+  int64_t pieces = (j->length + MERGE_PIECE - 1) / MERGE_PIECE;
+  mx_pool_run(r.chunks, 1, sort_chunks, &r);
+  for (int64_t width = 1; width < r.chunks; width *= 2) {
+    for (int64_t chunk = 0; chunk < r.chunks; chunk += 2 * width) {
+      r.left = chunk_start(&r, chunk);
+      r.middle = chunk_start(&r, chunk + width);
+      r.right = chunk_start(&r, chunk + 2 * width);
+      mx_pool_run((r.right - r.left + MERGE_PIECE - 1) / MERGE_PIECE, 1, merge_pieces, &r);
+    }
+    char *t = r.keys;
+    r.keys = r.spare, r.spare = t;
+  }
+  mx_pool_run(pieces, 1, store_pieces, &r);
+  int flags = 0;
+  for (int64_t chunk = 0; chunk < r.chunks; chunk++) flags |= r.flags[chunk];
+  mend_row(j, flags, in, out);
+}
+
+/* ---- the whole ---- */
+
+static int run(job *j) {
+  const mx_sort_rows *rows = j->rows;
+  j->length = rows->shape[rows->axis];
+  j->count = 1;
+  for (int i = 0; i < rows->ndim; i++) {
+    if (i == rows->axis) continue;
+    j->count *= rows->shape[i];
+    if (rows->shape[i] == 1) continue;
+    j->in[j->n] = (mx_dim){rows->shape[i], rows->in_strides[i]};
+    j->out[j->n++] = (mx_dim){rows->shape[i], rows->out_strides[i]};
+  }
+  if (!j->count || !j->length) return 0;
+  j->in_step = rows->in_strides[rows->axis];
+  j->out_step = rows->out_strides[rows->axis];
+  j->bytes = (int64_t)mx_dtype_size(rows->dtype);
+  j->out_bytes = j->indices ? 4 : j->bytes;
+  j->wide = j->indices ? j->bytes == 8 : rows->dtype == MX_COMPLEX64;
+  j->key_bytes = j->indices ? 8 : j->bytes;
+  int threads = mx_pool_threads();
+  bool by_chunks =
+      j->length >= LONG_ROW && j->count < threads && !j->wide && j->kth < 0 && j->key_bytes > 1;
+  j->slots = by_chunks ? 1 : least(j->count, j->count * j->length < 4096 ? 1 : 4 * threads);
+  int64_t slack = MX_SORT_SLACK * (by_chunks ? MAX_CHUNKS : 1);
+  j->slot_bytes = j->wide ? j->length * 24 : (2 * j->length + slack) * j->key_bytes;
+  j->slot_bytes = (j->slot_bytes + 63) / 64 * 64;
+  mx_buffer *scratch = mx_buffer_new((size_t)(j->slots * j->slot_bytes));
+  if (!scratch) return -1;
+  j->scratch = scratch->data;
+  if (by_chunks) {
+    mx_walk in, out;
+    mx_walk_start(&in, j->in, j->n, 0);
+    mx_walk_start(&out, j->out, j->n, 0);
+    for (int64_t row = 0; row < j->count; row++, mx_walk_next(&in), mx_walk_next(&out))
+      sort_long_row(j, (const char *)rows->in + in.offset * j->bytes,
+                    (char *)rows->out + out.offset * j->out_bytes);
+  } else {
+    mx_pool_run(j->slots, 1, sort_slots, j);
+  }
+  mx_buffer_release(scratch);
+  return 0;
+}
+
+int mx_drive_sort(const mx_sort_rows *rows, int64_t kth) {
+  job j = {.rows = rows, .kth = kth};
+  return run(&j);
+}
+
+int mx_drive_argsort(const mx_sort_rows *rows, int64_t kth) {
+  job j = {.rows = rows, .kth = kth, .indices = true};
+  return run(&j);
+}
