@@ -23,6 +23,9 @@ foreach(kind SHARED STATIC)
   target_link_libraries(${target} PUBLIC Threads::Threads m dl PRIVATE PkgConfig::JANSSON)
 endforeach()
 
+# Its threads sleep until the process ends, so a library that a program loaded and closed must stay.
+target_link_options(mlxc_shared PRIVATE -Wl,-z,nodelete)
+
 # The language-model library sees the core through its public headers; of src/ it uses base alone
 # (strings, vectors, maps), of which its shared build holds a copy of its own.
 room(LM_SOURCES src/lm)

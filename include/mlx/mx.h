@@ -8,6 +8,7 @@
 #include "mlx/mx/dtype.h"
 #include "mlx/mx/error.h"
 #include "mlx/mx/io.h"
+#include "mlx/mx/memory.h"
 #include "mlx/mx/shape.h"
 #include "mlx/mx/stream.h"
 
