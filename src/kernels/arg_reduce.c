@@ -1,5 +1,4 @@
 /* The position of the largest or smallest element of a run, or of each column. */
-#include "kernels/kernels.h"
 #include "kernels/reduce.h"
 #include "kernels/widen.h"
 

@@ -4,6 +4,8 @@
 #ifndef KERNELS_ATTENTION_H
 #define KERNELS_ATTENTION_H
 
+#include "kernels/isa.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,5 +54,9 @@ typedef struct mx_attention {
   K(void, attention_f64, (const mx_attention *a, int64_t row0, int64_t rows, double *scratch)) \
   K(int64_t, attention_stream_rows, (void))                                                    \
   K(size_t, attention_scratch, (const mx_attention *a, int64_t rows))
+
+#ifdef MX_ISA
+MX_KERNELS_ATTENTION(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -8,7 +8,7 @@
  *
  * Both products are one micro-kernel: HIGH broadcast elements times VECTORS registers of rows. A
  * strip is WIDE rows; a task's strips share each block of keys, converted to float32 once. */
-#include "kernels/kernels.h"
+#include "kernels/attention.h"
 
 #include "kernels/attention_rows.h"
 

@@ -1,7 +1,7 @@
 /* Attention of few query rows, at the speed of reading K and V once: rows of K go by as they are
  * stored, every query's dot products with them are taken at once, and lanes run along the head
  * dimension. */
-#include "kernels/kernels.h"
+#include "kernels/attention.h"
 
 #include "kernels/attention_rows.h"
 

@@ -1,6 +1,6 @@
 /* Functions of two operands. Loops that the compiler vectorises where it can; float32 functions
  * that it cannot go through vmath.h, and 16-bit floats are widened on the way. */
-#include "kernels/kernels.h"
+#include "kernels/binary.h"
 #include "kernels/complex.h"
 #include "kernels/loop.h"
 #include "kernels/vmath.h"

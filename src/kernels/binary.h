@@ -2,6 +2,8 @@
 #ifndef KERNELS_BINARY_H
 #define KERNELS_BINARY_H
 
+#include "kernels/isa.h"
+
 #include "mlx/mx/dtype.h"
 
 #include <stdbool.h>
@@ -53,5 +55,9 @@ static inline mx_dtype mx_binary_dtype(mx_binary_op op, mx_dtype in) {
   K(void, binary,                                                                         \
     (mx_binary_op op, mx_dtype dtype, void *out, const void *a, const void *b, int64_t n, \
      int64_t a_step, int64_t b_step))
+
+#ifdef MX_ISA
+MX_KERNELS_BINARY(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef KERNELS_COMPLEX_H
 #define KERNELS_COMPLEX_H
 
-#include "kernels/kernels.h"
+#include "kernels/complex.h"
 
 #include <complex.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Copies: casts between all dtypes, strided and transposed rectangles, fills, streaming stores. */
-#include "kernels/kernels.h"
+#include "kernels/copy.h"
 #include "kernels/simd.h"
 
 #include <stdbool.h>

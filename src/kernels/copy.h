@@ -2,6 +2,8 @@
 #ifndef KERNELS_COPY_H
 #define KERNELS_COPY_H
 
+#include "kernels/isa.h"
+
 #include "mlx/mx/dtype.h"
 
 #include <stdint.h>
@@ -20,5 +22,9 @@
      int64_t src_col, int64_t rows, int64_t cols, int size))                         \
   K(void, copy_fill, (void *dst, const void *value, int64_t n, int size))            \
   K(void, copy_stream, (void *dst, const void *src, int64_t bytes))
+
+#ifdef MX_ISA
+MX_KERNELS_COPY(MX_DECLARE_KERNEL)
+#endif
 
 #endif

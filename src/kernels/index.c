@@ -1,7 +1,6 @@
 /* Gathers, scatters and masked stores by element offset. */
 #include "kernels/index.h"
 #include "base/half.h"
-#include "kernels/kernels.h"
 
 #include <string.h>
 

@@ -3,6 +3,8 @@
 #ifndef KERNELS_INDEX_H
 #define KERNELS_INDEX_H
 
+#include "kernels/isa.h"
+
 #include "mlx/mx/dtype.h"
 
 #include <stdint.h>
@@ -46,5 +48,9 @@ typedef enum mx_scatter_kind {
   K(int64_t, index_masked_set,                                                                     \
     (void *out, const void *mask, int64_t mask_step, int64_t n, const void *updates,               \
      int64_t update_step, int64_t item))
+
+#ifdef MX_ISA
+MX_KERNELS_INDEX(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -49,10 +49,4 @@ typedef struct mx_kernels {
  * MLX_CPU_ISA names. Set before main. */
 extern const mx_kernels *mx_k;
 
-#ifdef MX_ISA
-#define K(type, name, parameters) type MX_KERNEL(name) parameters;
-MX_KERNEL_LIST(K)
-#undef K
-#endif
-
 #endif

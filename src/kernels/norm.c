@@ -1,6 +1,6 @@
 /* RMS and layer normalisation: one pass for the statistics (two where the mean is taken off), one
  * for the result, while the row is in cache. */
-#include "kernels/kernels.h"
+#include "kernels/norm.h"
 #include "kernels/kinds.h"
 
 #include <stdbool.h>

@@ -4,6 +4,8 @@
 #ifndef KERNELS_NORM_H
 #define KERNELS_NORM_H
 
+#include "kernels/isa.h"
+
 #include <stdint.h>
 
 /* out = x / sqrt(mean(x^2) + eps) * weight */
@@ -24,5 +26,9 @@
   K(void, layer_norm_f16, MX_LAYER_NORM_PARAMETERS)  \
   K(void, layer_norm_bf16, MX_LAYER_NORM_PARAMETERS) \
   K(void, layer_norm_f64, MX_LAYER_NORM_PARAMETERS)
+
+#ifdef MX_ISA
+MX_KERNELS_NORM(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -1,5 +1,5 @@
 /* Threefry and its floats, a register of counters at a time. */
-#include "kernels/kernels.h"
+#include "kernels/random.h"
 #include "kernels/kinds.h"
 
 V_INLINE vu rotate(vu v, int by) { return (v << by) | (v >> (32 - by)); }

@@ -3,6 +3,8 @@
 #ifndef KERNELS_RANDOM_H
 #define KERNELS_RANDOM_H
 
+#include "kernels/isa.h"
+
 #include <stdint.h>
 
 /* The two words of the hashes of the counters (c0 + i, c1 + i), i in [0, n), under the key. */
@@ -27,5 +29,9 @@
   MX_KERNELS_RANDOM_KIND(K, f32)            \
   MX_KERNELS_RANDOM_KIND(K, f16)            \
   MX_KERNELS_RANDOM_KIND(K, bf16)
+
+#ifdef MX_ISA
+MX_KERNELS_RANDOM(MX_DECLARE_KERNEL)
+#endif
 
 #endif

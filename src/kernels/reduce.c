@@ -1,7 +1,6 @@
 /* Reductions over runs and columns. Loops are written over fixed numbers of independent lanes, so
  * that they vectorise at any width without reordering what a reader sees. */
 #include "kernels/reduce.h"
-#include "kernels/kernels.h"
 #include "kernels/widen.h"
 
 #include <math.h>

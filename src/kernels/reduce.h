@@ -3,6 +3,8 @@
 #ifndef KERNELS_REDUCE_H
 #define KERNELS_REDUCE_H
 
+#include "kernels/isa.h"
+
 #include "mlx/mx/dtype.h"
 
 /* MLX's order. */
@@ -51,5 +53,9 @@ typedef struct mx_reduce_set {
   K(void, arg_columns,                                                                      \
     (mx_reduce_kind kind, mx_dtype dtype, const void *in, int64_t rows, int64_t row_stride, \
      int64_t width, uint32_t *out))
+
+#ifdef MX_ISA
+MX_KERNELS_REDUCE(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -1,5 +1,5 @@
 /* Rotary position embedding. */
-#include "kernels/kernels.h"
+#include "kernels/rope.h"
 #include "kernels/kinds.h"
 
 void MX_KERNEL(rope_angles) MX_ROPE_ANGLES_PARAMETERS {

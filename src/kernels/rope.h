@@ -3,6 +3,8 @@
 #ifndef KERNELS_ROPE_H
 #define KERNELS_ROPE_H
 
+#include "kernels/isa.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,5 +29,9 @@
   K(void, rope_f16, MX_ROPE_PARAMETERS)           \
   K(void, rope_bf16, MX_ROPE_PARAMETERS)          \
   K(void, rope_f64, MX_ROPE_PARAMETERS)
+
+#ifdef MX_ISA
+MX_KERNELS_ROPE(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -1,7 +1,6 @@
 /* Scans, one accumulator a run or a column. */
 #include "kernels/scan.h"
 #include "base/half.h"
-#include "kernels/kernels.h"
 
 #include <complex.h>
 #include <math.h>

@@ -2,6 +2,8 @@
 #ifndef KERNELS_SCAN_H
 #define KERNELS_SCAN_H
 
+#include "kernels/isa.h"
+
 #include "mlx/mx/dtype.h"
 
 #include <stdint.h>
@@ -30,5 +32,9 @@ typedef enum mx_scan_kind {
   K(void, scan_columns,                                                               \
     (mx_scan_kind kind, mx_dtype dtype, const void *in, int64_t in_stride, void *out, \
      int64_t out_stride, int64_t rows, int64_t width, bool inclusive))
+
+#ifdef MX_ISA
+MX_KERNELS_SCAN(MX_DECLARE_KERNEL)
+#endif
 
 #endif

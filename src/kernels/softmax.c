@@ -1,6 +1,6 @@
 /* Softmax and log-sum-exp: the maximum, the sum of exponentials below it, and the quotients, each a
  * pass over values that are in cache by then. */
-#include "kernels/kernels.h"
+#include "kernels/softmax.h"
 #include "kernels/kinds.h"
 
 V_INLINE float row_max(float_kind kind, const void *x, int64_t n) {

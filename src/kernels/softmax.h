@@ -4,6 +4,8 @@
 #ifndef KERNELS_SOFTMAX_H
 #define KERNELS_SOFTMAX_H
 
+#include "kernels/isa.h"
+
 #include <stdint.h>
 
 /* Row r of n elements starts at x + r * x_row; the results at out + r * out_row. A log-sum-exp is
@@ -27,5 +29,9 @@
   MX_KERNELS_SOFTMAX_KIND(K, f16)  \
   MX_KERNELS_SOFTMAX_KIND(K, bf16) \
   MX_KERNELS_SOFTMAX_KIND(K, f64)
+
+#ifdef MX_ISA
+MX_KERNELS_SOFTMAX(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -2,7 +2,6 @@
  * takes. */
 #include "kernels/sort.h"
 #include "base/half.h"
-#include "kernels/kernels.h"
 
 #include <string.h>
 #ifdef __AVX512F__

@@ -4,6 +4,8 @@
 #ifndef KERNELS_SORT_H
 #define KERNELS_SORT_H
 
+#include "kernels/isa.h"
+
 #include "mlx/mx/dtype.h"
 
 #include <stdint.h>
@@ -49,5 +51,9 @@
   K(void, sort_merge,                                                                              \
     (const void *a, int64_t a_n, const void *b, int64_t b_n, void *out, int64_t begin,             \
      int64_t end, int bytes))
+
+#ifdef MX_ISA
+MX_KERNELS_SORT(MX_DECLARE_KERNEL)
+#endif
 
 #endif

@@ -1,5 +1,6 @@
 /* Selection by a condition, which knows only the size of the elements. */
-#include "kernels/kernels.h"
+#include "kernels/copy.h"
+#include "kernels/ternary.h"
 #include "kernels/loop.h"
 
 #define LOOP(type, first, second)               \

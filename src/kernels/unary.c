@@ -1,6 +1,6 @@
 /* Functions of one operand. Floats go through the vector functions of vmath.h, float64 and
  * complex64 through libm; 16-bit floats are widened to float32 a block at a time. */
-#include "kernels/kernels.h"
+#include "kernels/unary.h"
 #include "kernels/complex.h"
 #include "kernels/loop.h"
 #include "kernels/vmath.h"

@@ -2,6 +2,8 @@
 #ifndef KERNELS_UNARY_H
 #define KERNELS_UNARY_H
 
+#include "kernels/isa.h"
+
 #include "mlx/mx/dtype.h"
 
 #include <stdint.h>
@@ -68,5 +70,9 @@ static inline mx_dtype mx_unary_dtype(mx_unary_op op, mx_dtype in) {
 /* out[i] = op(in[i]) for n elements; out may be in, where the sizes of their elements agree. */
 #define MX_KERNELS_UNARY(K) \
   K(void, unary, (mx_unary_op op, mx_dtype dtype, void *out, const void *in, int64_t n))
+
+#ifdef MX_ISA
+MX_KERNELS_UNARY(MX_DECLARE_KERNEL)
+#endif
 
 #endif
