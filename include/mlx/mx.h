@@ -6,6 +6,7 @@
 #include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/dtype.h"
+#include "mlx/mx/elementwise.h"
 #include "mlx/mx/error.h"
 #include "mlx/mx/io.h"
 #include "mlx/mx/memory.h"

@@ -1,0 +1,174 @@
+/* Operations of two operands: one table of primitives for all, made from the kernels' list. */
+#include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/elementwise.h"
+#include "ops/elementwise.h"
+
+/* ---- The tables ---- */
+
+static const mx_primitive primitives[MX_BINARY_COUNT];
+
+static bool run(mx_binary_op op, const mx *in, mx out) {
+  if (!mx_out_elementwise(out, in, 2)) return false;
+  mx_run_binary(op, in[0]->dtype, mx_operand_of(out), mx_operand_of(in[0]), mx_operand_of(in[1]),
+                mx_shape_of(out), out->ndim);
+  return true;
+}
+
+static bool eval(const mx_node *node, const mx *in, const mx *out) {
+  return run((mx_binary_op)(node->primitive - primitives), in, out[0]);
+}
+
+#define PRIMITIVE(op, shown) \
+  [MX_BINARY_##op] = {.name = shown, .eval = {eval}, .output_shape = mx_elementwise_shape}
+
+static const mx_primitive primitives[MX_BINARY_COUNT] = {
+    PRIMITIVE(add, "Add"),
+    PRIMITIVE(arctan2, "ArcTan2"),
+    PRIMITIVE(bitwise_and, "BitwiseAnd"),
+    PRIMITIVE(bitwise_or, "BitwiseOr"),
+    PRIMITIVE(bitwise_xor, "BitwiseXor"),
+    PRIMITIVE(divide, "Divide"),
+    PRIMITIVE(equal, "Equal"),
+    PRIMITIVE(greater, "Greater"),
+    PRIMITIVE(greater_equal, "GreaterEqual"),
+    PRIMITIVE(left_shift, "LeftShift"),
+    PRIMITIVE(less, "Less"),
+    PRIMITIVE(less_equal, "LessEqual"),
+    PRIMITIVE(logaddexp, "LogAddExp"),
+    PRIMITIVE(maximum, "Maximum"),
+    PRIMITIVE(minimum, "Minimum"),
+    PRIMITIVE(multiply, "Multiply"),
+    PRIMITIVE(nan_equal, "NaNEqual"),
+    PRIMITIVE(not_equal, "NotEqual"),
+    PRIMITIVE(power, "Power"),
+    PRIMITIVE(quotient, "Divide"),
+    PRIMITIVE(remainder, "Remainder"),
+    PRIMITIVE(right_shift, "RightShift"),
+    PRIMITIVE(subtract, "Subtract"),
+};
+
+/* On operands cast to bool, where they are the bitwise ones. */
+static bool eval_and(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  return run(MX_BINARY_bitwise_and, in, out[0]);
+}
+static bool eval_or(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  return run(MX_BINARY_bitwise_or, in, out[0]);
+}
+static const mx_primitive logical_and = {
+    .name = "LogicalAnd", .eval = {eval_and}, .output_shape = mx_elementwise_shape};
+static const mx_primitive logical_or = {
+    .name = "LogicalOr", .eval = {eval_or}, .output_shape = mx_elementwise_shape};
+
+/* The remainder first: the quotient may take an input's memory. */
+static bool eval_divmod(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  if (!mx_out_alloc(out[1])) return false;
+  mx_run_binary(MX_BINARY_fmod, in[0]->dtype, mx_operand_of(out[1]), mx_operand_of(in[0]),
+                mx_operand_of(in[1]), mx_shape_of(out[1]), out[1]->ndim);
+  return run(MX_BINARY_quotient, in, out[0]);
+}
+static const mx_primitive divmod = {
+    .name = "DivMod", .eval = {eval_divmod}, .output_shape = mx_elementwise_shape};
+
+/* ---- Constructors ---- */
+
+/* Both of this dtype and of one shape. */
+static bool matched(mx *a, mx *b, mx_dtype dtype) {
+  *a = mx_astype(*a, dtype);
+  *b = mx_astype(*b, dtype);
+  return *a && *b && mx_broadcast_pair(a, b);
+}
+
+static mx make(const mx_primitive *primitive, mx a, mx b, mx_dtype dtype, mx_dtype out) {
+  if (!matched(&a, &b, dtype)) return NULL;
+  return mx_make(primitive, NULL, mx_spec_like(a, out), a, b);
+}
+
+#define COMMON mx_promote_types(a->dtype, b->dtype)
+#define FLOAT mx_at_least_float(COMMON)
+#define BINARY(name, computed)                              \
+  mx mx_##name(mx a, mx b) {                                \
+    if (!a || !b) return NULL;                              \
+    mx_dtype dtype = computed;                              \
+    return make(&primitives[MX_BINARY_##name], a, b, dtype, \
+                mx_binary_dtype(MX_BINARY_##name, dtype));  \
+  }
+BINARY(add, COMMON)
+BINARY(subtract, COMMON)
+BINARY(multiply, COMMON)
+BINARY(maximum, COMMON)
+BINARY(minimum, COMMON)
+BINARY(power, COMMON)
+BINARY(remainder, COMMON)
+BINARY(equal, COMMON)
+BINARY(not_equal, COMMON)
+BINARY(less, COMMON)
+BINARY(less_equal, COMMON)
+BINARY(greater, COMMON)
+BINARY(greater_equal, COMMON)
+BINARY(divide, FLOAT)
+BINARY(arctan2, FLOAT)
+BINARY(logaddexp, FLOAT)
+
+static mx bitwise(const char *name, mx_binary_op op, mx a, mx b, bool shift) {
+  if (!a || !b) return NULL;
+  mx_dtype dtype = COMMON;
+  if (mx_is_subdtype(dtype, MX_KIND_INEXACT))
+    return mx_fail("[%s] Only allowed on integer or boolean types but got types %s and %s.", name,
+                   mx_dtype_name(a->dtype), mx_dtype_name(b->dtype));
+  if (shift && dtype == MX_BOOL) dtype = MX_UINT8;
+  return make(&primitives[op], a, b, dtype, dtype);
+}
+#define BITWISE(name, shift) \
+  mx mx_##name(mx a, mx b) { return bitwise(#name, MX_BINARY_##name, a, b, shift); }
+BITWISE(bitwise_and, false)
+BITWISE(bitwise_or, false)
+BITWISE(bitwise_xor, false)
+BITWISE(left_shift, true)
+BITWISE(right_shift, true)
+
+mx mx_logical_and(mx a, mx b) { return make(&logical_and, a, b, MX_BOOL, MX_BOOL); }
+mx mx_logical_or(mx a, mx b) { return make(&logical_or, a, b, MX_BOOL, MX_BOOL); }
+
+mx mx_floor_divide(mx a, mx b) {
+  if (!a || !b) return NULL;
+  mx_dtype dtype = COMMON;
+  if (mx_is_subdtype(dtype, MX_KIND_INEXACT)) return mx_floor(mx_divide(a, b));
+  return make(&primitives[MX_BINARY_quotient], a, b, dtype, dtype);
+}
+
+bool mx_divmod(mx a, mx b, mx out[2]) {
+  out[0] = out[1] = NULL;
+  if (!a || !b) return false;
+  mx_dtype dtype = COMMON;
+  if (dtype == MX_COMPLEX64) {
+    mx_fail("[divmod] Complex type not supported.");
+    return false;
+  }
+  if (!matched(&a, &b, dtype)) return false;
+  mx_spec spec = mx_spec_like(a, dtype);
+  return mx_make_nodes(&divmod, NULL, (mx_spec[]){spec, spec}, 2, (mx[]){a, b}, 2, out);
+}
+
+/* ---- Formulas ---- */
+
+mx mx_isclose_with(mx a, mx b, mx_close_args args) {
+  if (!a || !b) return NULL;
+  mx room = mx_add(mx_float((float)args.atol), mx_multiply(mx_float((float)args.rtol), mx_abs(b)));
+  mx near = mx_less_equal(mx_abs(mx_subtract(a, b)), room);
+  mx infinite = mx_logical_or(mx_isinf(a), mx_isinf(b));
+  mx same = mx_logical_or(mx_logical_and(mx_isposinf(a), mx_isposinf(b)),
+                          mx_logical_and(mx_isneginf(a), mx_isneginf(b)));
+  mx out = mx_logical_or(mx_logical_and(near, mx_logical_not(infinite)), same);
+  return args.equal_nan ? mx_logical_or(out, mx_logical_and(mx_isnan(a), mx_isnan(b))) : out;
+}
+
+mx mx_clip(mx a, mx low, mx high) {
+  if (!a || ((!low || !high) && mx_error())) return NULL;
+  if (!low && !high) return mx_fail("[clip] At most one of a_min and a_max may be None");
+  mx out = low ? mx_maximum(a, low) : a;
+  return high ? mx_minimum(out, high) : out;
+}
