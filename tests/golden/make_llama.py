@@ -1,21 +1,21 @@
-"""Makes tests/golden/llama/: tiny random Llama checkpoints, one per feature that mlx_lm's Llama has,
-each with the logits and greedy tokens that mlx_lm itself computes from it.
+"""Makes tests/golden/llama/: tiny random Llama checkpoints, one per feature of mlx_lm's Llama, each
+with the logits and greedy tokens that mlx_lm itself computes from it.
 
 Needs the wheels mlx[cpu]==0.30.4 and mlx-lm==0.30.4. Run: python tests/golden/make_llama.py
 
-A variant's folder holds config.json, model*.safetensors (a link to another variant's file where only
-the config differs) and expected.safetensors:
+A variant's folder holds config.json, model*.safetensors (a link to another variant's file where
+only the config differs) and expected.safetensors:
   prompt      int32 [20]          the token ids
   logits      float32 [1, 20, V]  one forward pass without a cache
-  decode      float32 [1, 8, V]   the last 8 positions through a cache that was given 12 tokens, then
-                                  4 together, then 4 one by one
-  greedy      int32 [24]          the tokens that generate_step yields after the prompt; in 16-bit
-                                  variants also those of the same weights widened to float32
+  decode      float32 [1, 8, V]   the last 8 positions through a cache that was given 12
+                                  tokens, then 4 together, then 4 one by one
+  greedy      int32 [24]          the tokens that generate_step yields after the prompt; in
+                                  16-bit variants also those of the widened weights
   exact       float32 [1, 20, V]  `logits`, recomputed with every float weight widened to float32
                                   (16-bit variants only: how far mlx_lm itself is from the truth)
 llama/variants.json lists the variants: name, what it is about, whether it is a float32 one, and the
 smallest distance between the best two logits on the greedy path (`gap`).
-llama/errors.json lists configs that mlx_lm refuses, as changes to the `gqa` config, with its message.
+llama/errors.json lists configs that mlx_lm refuses, as changes to the `gqa` config, with its words.
 """
 
 import json
@@ -57,7 +57,8 @@ WIDEST = SMALL | {
     "num_key_value_heads": 1,
     "num_hidden_layers": 1,
 }
-SHAPE_OF_GROUP = {32: SMALL | {"hidden_size": 32, "intermediate_size": 64, "num_key_value_heads": 2}, 64: WIDE, 128: WIDEST}
+NARROW = WIDE | {"hidden_size": 32}
+SHAPE_OF_GROUP = {32: NARROW, 64: WIDE, 128: WIDEST}
 SLIDING = {
     "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
     "num_hidden_layers": 3,
@@ -95,9 +96,9 @@ MADE = [
     ("untied", "an lm_head of its own", SMALL | {"tie_word_embeddings": False}, {}),
     ("head_dim", "head_dim is not hidden_size / heads", SMALL | {"head_dim": 12}, {}),
     ("all", "biases, lm_head, grouped heads, head_dim, norm epsilon, theta, odd sizes together",
-     SMALL | {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False, "head_dim": 10,
-              "num_key_value_heads": 2, "rms_norm_eps": 1e-2, "rope_theta": 500000, "vocab_size": 97,
-              "hidden_size": 36, "intermediate_size": 50}, {}),
+     SMALL | {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False,
+              "head_dim": 10, "num_key_value_heads": 2, "rms_norm_eps": 1e-2, "rope_theta": 500000,
+              "vocab_size": 97, "hidden_size": 36, "intermediate_size": 50}, {}),
     ("sliding", "layers 0 and 2 see eight positions back", SMALL | SLIDING, {}),
     ("sliding_bf16", "the same in bfloat16", SMALL | SLIDING, {"dtype": mx.bfloat16}),
     ("f16", "float16", SMALL, {"dtype": mx.float16}),
@@ -107,16 +108,22 @@ MADE = [
     ("sharded", "three files and an index", SMALL, {"shards": 3}),
     ("extras", "rotary inv_freq and an unused lm_head, which are dropped on loading", SMALL,
      {"extras": True}),
-    ("q4_bf16", "4 bits, groups of 64, bfloat16", WIDE, {"dtype": mx.bfloat16, "quantize": (64, 4)}),
-    ("q4_f16", "4 bits, groups of 64, float16", WIDE, {"dtype": mx.float16, "quantize": (64, 4)}),
-    ("q3_bf16", "3 bits, groups of 64, bfloat16", WIDE, {"dtype": mx.bfloat16, "quantize": (64, 3)}),
-    ("q6_f16", "6 bits, groups of 32, float16", WIDE, {"dtype": mx.float16, "quantize": (32, 6)}),
-    ("q8_bf16", "8 bits, groups of 32, bfloat16", WIDE, {"dtype": mx.bfloat16, "quantize": (32, 8)}),
+    ("q4_bf16", "4 bits, groups of 64, bfloat16", WIDE,
+     {"dtype": mx.bfloat16, "quantize": (64, 4)}),
+    ("q4_f16", "4 bits, groups of 64, float16", WIDE,
+     {"dtype": mx.float16, "quantize": (64, 4)}),
+    ("q3_bf16", "3 bits, groups of 64, bfloat16", WIDE,
+     {"dtype": mx.bfloat16, "quantize": (64, 3)}),
+    ("q6_f16", "6 bits, groups of 32, float16", WIDE,
+     {"dtype": mx.float16, "quantize": (32, 6)}),
+    ("q8_bf16", "8 bits, groups of 32, bfloat16", WIDE,
+     {"dtype": mx.bfloat16, "quantize": (32, 8)}),
     ("q_untied", "a quantised lm_head and embedding", WIDE | {"tie_word_embeddings": False},
      {"quantize": (64, 4)}),
     ("q_bias", "quantised layers with biases", WIDE | {"attention_bias": True, "mlp_bias": True},
      {"quantize": (64, 4)}),
-    ("q_override", "layers with their own bits and group, or none", WIDE | {"tie_word_embeddings": False},
+    ("q_override", "layers with their own bits and group, or none",
+     WIDE | {"tie_word_embeddings": False},
      {"quantize": (64, 4), "overrides": {
          "model.layers.0.mlp.down_proj": {"group_size": 32, "bits": 8},
          "model.layers.1.self_attn.q_proj": False,
@@ -146,7 +153,8 @@ CONFIGS = [
     ("eps", "a large rms_norm_eps", "gqa", {"rms_norm_eps": 0.1}),
     ("theta", "rope_theta", "gqa", {"rope_theta": 500000.0}),
     ("trad", "traditional rope", "gqa", {"rope_traditional": True}),
-    ("rope_default", "rope_scaling of type default", "gqa", {"rope_scaling": {"rope_type": "default"}}),
+    ("rope_default", "rope_scaling of type default", "gqa",
+     {"rope_scaling": {"rope_type": "default"}}),
     ("rope_none", "rope_scaling that names no type", "gqa", {"rope_scaling": {"factor": 4.0}}),
     ("rope_linear", "linear scaling", "gqa", {"rope_scaling": {"type": "linear", "factor": 4.0}}),
     ("rope_linear_trad", "linear scaling, traditional", "gqa",
