@@ -8,9 +8,12 @@
 #include "mlx/mx/dtype.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/error.h"
+#include "mlx/mx/index.h"
 #include "mlx/mx/io.h"
 #include "mlx/mx/memory.h"
+#include "mlx/mx/reduce.h"
 #include "mlx/mx/shape.h"
+#include "mlx/mx/sort.h"
 #include "mlx/mx/stream.h"
 
 #endif

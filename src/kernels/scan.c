@@ -143,8 +143,11 @@ static inline wide min_wide(wide a, wide x) { return below(x, a) ? x : a; }
 static wide log_wide(wide a, wide x) {
   wide high = below(x, a) ? a : x, low = below(x, a) ? x : a;
   if ((low.re == -INFINITY && !low.im) || (high.re == INFINITY && !high.im)) return high;
-  double _Complex ratio = cexp(CMPLX(low.re - high.re, low.im - high.im));
-  double _Complex more = clog(1 + ratio);
+  union {
+    double parts[2];
+    double _Complex whole;
+  } power = {{low.re - high.re, low.im - high.im}}; /* an infinity would not survive a + b * i */
+  double _Complex more = clog(1 + cexp(power.whole));
   return (wide){high.re + creal(more), high.im + cimag(more)};
 }
 #define NOTHING ((wide){0, 0})

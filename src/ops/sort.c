@@ -1,0 +1,102 @@
+/* Sorts and partitions along an axis. */
+#include "mlx/mx/sort.h"
+#include "drivers/sort.h"
+#include "ops/ops.h"
+
+typedef struct {
+  int axis, kth; /* kth: -1 to sort */
+} sort_params;
+
+static mx_sort_rows rows_of(const mx_node *node, mx in, mx out) {
+  return (mx_sort_rows){.dtype = in->dtype,
+                        .ndim = in->ndim,
+                        .axis = MX_PARAMS(sort_params, node)->axis,
+                        .shape = mx_shape_of(in),
+                        .in = in->data,
+                        .in_strides = mx_strides_of(in),
+                        .out = out->data,
+                        .out_strides = mx_strides_of(out)};
+}
+
+static bool eval_sort(const mx_node *node, const mx *in, const mx *out) {
+  if (!mx_out_alloc(out[0])) return false;
+  mx_sort_rows rows = rows_of(node, in[0], out[0]);
+  return mx_drive_sort(&rows, MX_PARAMS(sort_params, node)->kth) == 0;
+}
+
+static bool eval_argsort(const mx_node *node, const mx *in, const mx *out) {
+  if (!mx_out_alloc(out[0])) return false;
+  mx_sort_rows rows = rows_of(node, in[0], out[0]);
+  return mx_drive_argsort(&rows, MX_PARAMS(sort_params, node)->kth) == 0;
+}
+
+static int sort_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)node, (void)output;
+  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
+  return in[0]->ndim;
+}
+
+#define SORT(NAME, EVAL) \
+  { .name = NAME, .params_size = sizeof(sort_params), .eval = {EVAL}, .output_shape = sort_shape }
+static const mx_primitive sort = SORT("Sort", eval_sort), argsort = SORT("ArgSort", eval_argsort),
+                          partition = SORT("Partition", eval_sort),
+                          argpartition = SORT("ArgPartition", eval_argsort);
+
+/* The axis made non-negative, `a` flattened where there is none; -1 after mx_fail. */
+static int axis_of(const char *op, mx *a, int axis) {
+  if (!*a) return -1;
+  if (axis == MX_NO_AXIS) {
+    *a = mx_flatten(*a, 0, -1);
+    return *a ? 0 : -1;
+  }
+  int at = axis + (axis < 0 ? (*a)->ndim : 0);
+  if (at >= 0 && at < (*a)->ndim) return at;
+  mx_fail("[%s] Received invalid axis %d for array with %d dimensions.", op, axis, (*a)->ndim);
+  return -1;
+}
+
+mx mx_sort_with(mx a, mx_sort_args args) {
+  sort_params p = {axis_of("sort", &a, args.axis), -1};
+  return p.axis < 0 ? NULL : mx_make(&sort, &p, mx_spec_like(a, a->dtype), a);
+}
+
+mx mx_argsort_with(mx a, mx_sort_args args) {
+  sort_params p = {axis_of("argsort", &a, args.axis), -1};
+  return p.axis < 0 ? NULL : mx_make(&argsort, &p, mx_spec_like(a, MX_UINT32), a);
+}
+
+static mx make_partition(mx a, int kth, int axis, int named, const mx_primitive *primitive,
+                         const char *op, mx_dtype dtype) {
+  sort_params p = {axis, kth};
+  int length = mx_shape_of(a)[p.axis];
+  p.kth += kth < 0 ? length : 0;
+  if (p.kth < 0 || p.kth >= length)
+    return mx_fail("[%s] Received invalid kth %d along axis %d for array with shape: %s", op, kth,
+                   named == MX_NO_AXIS ? 0 : named, mx_shape_text_of(a));
+  return mx_make(primitive, &p, mx_spec_like(a, dtype), a);
+}
+
+mx mx_partition_with(mx a, int kth, mx_sort_args args) {
+  int axis = axis_of("partition", &a, args.axis);
+  return axis < 0 ? NULL
+                  : make_partition(a, kth, axis, args.axis, &partition, "partition", a->dtype);
+}
+
+mx mx_argpartition_with(mx a, int kth, mx_sort_args args) {
+  int axis = axis_of("argpartition", &a, args.axis);
+  return axis < 0
+             ? NULL
+             : make_partition(a, kth, axis, args.axis, &argpartition, "argpartition", MX_UINT32);
+}
+
+mx mx_topk_with(mx a, int k, mx_sort_args args) {
+  int axis = axis_of("topk", &a, args.axis);
+  if (axis < 0) return NULL;
+  int length = mx_shape_of(a)[axis];
+  if (k < 0 || k > length)
+    return mx_fail("[topk] Received invalid k=%d along axis %d for array with shape: %s", k,
+                   args.axis == MX_NO_AXIS ? 0 : args.axis, mx_shape_text_of(a));
+  if (k == length) return mx_same(a);
+  mx parted = k ? make_partition(a, -k, axis, args.axis, &partition, "partition", a->dtype) : a;
+  return mx_slice_axis(parted, axis, length - k, length);
+}
