@@ -1,6 +1,6 @@
 /* The process's thread pool: workers spin briefly for the next job, then sleep. */
+#define _GNU_SOURCE
 #include "base/pool.h"
-#include "base/alloc.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
+#include <time.h>
 
 #define MAX_THREADS 256
-#define SPINS 4000 /* about 50 microseconds: longer than the gap between two kernels */
+#define SPIN_NANOSECONDS 100000 /* longer than the gap between two kernels of a model */
 #define CHUNKS_PER_THREAD 4
 
 typedef struct {
@@ -20,15 +21,23 @@ typedef struct {
   int64_t count, chunk;
 } pool_job;
 
+/* The state word: | generation (47 bits) | open (1) | workers inside (16) |. A worker enters an
+ * open job by adding one to it, so that the master, once it has closed the job, waits for those
+ * alone who are at work: never for one that still sleeps. */
+#define OPEN ((uint64_t)1 << 16)
+#define INSIDE(state) ((int)((state)&0xffff))
+#define GENERATION(state) ((state) >> 17)
+
 static struct {
   int threads;
   pthread_mutex_t busy; /* held by the thread whose job the pool is running */
   pthread_mutex_t sleep;
   pthread_cond_t wake;
-  pool_job job;
-  _Atomic int64_t next;         /* first element that nobody has taken */
-  _Atomic unsigned generation;  /* rises by one with each job */
-  _Atomic int working, sleeping; /* workers inside the current job; workers in cond_wait */
+  pool_job job; /* written while the state is closed and nobody is inside */
+  _Atomic uint64_t state;
+  _Atomic int64_t next; /* first element that nobody has taken */
+  _Atomic int callers;  /* threads that are running jobs, on the pool or for want of it alone */
+  _Atomic int sleeping; /* workers in cond_wait */
 } pool = {.busy = PTHREAD_MUTEX_INITIALIZER,
           .sleep = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
@@ -44,16 +53,47 @@ static inline void relax(void) {
 #endif
 }
 
-static int cgroup_cores(void) {
-  FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");
+static int64_t nanoseconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* Cores that a cgroup (v2) directory allows, rounded up; 0 where it sets no limit. */
+static int quota_of(const char *directory) {
+  char path[600];
   long long quota = 0, period = 0;
-  int cores = 0;
-  if (file) {
-    if (fscanf(file, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0)
-      cores = (int)((quota + period - 1) / period);
-    fclose(file);
+  snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", directory);
+  FILE *file = fopen(path, "r");
+  if (!file) return 0;
+  bool limited = fscanf(file, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0;
+  fclose(file);
+  return limited ? (int)((quota + period - 1) / period) : 0;
+}
+
+/* The tightest quota of the process's cgroup and of those around it; 0 for none. */
+static int cgroup_cores(void) {
+  char line[512], *directory = line;
+  int least = 0;
+  FILE *file = fopen("/proc/self/cgroup", "r");
+  line[0] = 0;
+  while (file && fgets(line, sizeof line, file)) {
+    line[strcspn(line, "\n")] = 0;
+    if (strncmp(line, "0::", 3) == 0) {
+      directory = line + 3;
+      break;
+    }
+    line[0] = 0;
   }
-  return cores;
+  if (file) fclose(file);
+  for (;;) {
+    char *last = strrchr(directory, '/');
+    if (last && !last[1]) *last = 0; /* the root's name is empty */
+    int quota = quota_of(directory);
+    if (quota && (!least || quota < least)) least = quota;
+    if (!(last = strrchr(directory, '/'))) return least;
+    *last = 0;
+  }
 }
 
 static int usable_cores(void) {
@@ -66,10 +106,19 @@ static int usable_cores(void) {
   return cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : cores;
 }
 
-static void take_chunks(const pool_job *job) {
+/* A worker leaves early when other threads have come to work beside the job's master, so that no
+ * more threads run than there are cores; the master stays to the end. */
+static bool crowded(void) {
+  return INSIDE(atomic_load_explicit(&pool.state, memory_order_relaxed)) +
+             atomic_load_explicit(&pool.callers, memory_order_relaxed) >
+         pool.threads;
+}
+
+static void take_chunks(bool master) {
+  const pool_job *job = &pool.job;
   inside = true;
-  for (;;) {
-    int64_t begin = atomic_fetch_add(&pool.next, job->chunk);
+  while (master || !crowded()) {
+    int64_t begin = atomic_fetch_add_explicit(&pool.next, job->chunk, memory_order_relaxed);
     if (begin >= job->count) break;
     int64_t end = begin + job->chunk;
     job->fn(job->context, begin, end < job->count ? end : job->count);
@@ -77,27 +126,39 @@ static void take_chunks(const pool_job *job) {
   inside = false;
 }
 
-static unsigned wait_for_job(unsigned seen) {
-  unsigned now;
-  for (int i = 0; i < SPINS; i++) {
-    if ((now = atomic_load_explicit(&pool.generation, memory_order_acquire)) != seen) return now;
-    relax();
-  }
+/* True if the worker is now inside a job newer than *seen. */
+static bool enter(uint64_t *seen) {
+  uint64_t state = atomic_load_explicit(&pool.state, memory_order_acquire);
+  while (GENERATION(state) != *seen && (state & OPEN))
+    if (atomic_compare_exchange_weak(&pool.state, &state, state + 1)) {
+      *seen = GENERATION(state);
+      return true;
+    }
+  return false;
+}
+
+static void wait_for_job(uint64_t *seen) {
+  int64_t until = nanoseconds() + SPIN_NANOSECONDS;
+  do {
+    for (int i = 0; i < 32; i++) {
+      if (enter(seen)) return;
+      relax();
+    }
+  } while (nanoseconds() < until);
   pthread_mutex_lock(&pool.sleep);
   atomic_fetch_add(&pool.sleeping, 1);
-  while ((now = atomic_load(&pool.generation)) == seen) pthread_cond_wait(&pool.wake, &pool.sleep);
+  while (!enter(seen)) pthread_cond_wait(&pool.wake, &pool.sleep);
   atomic_fetch_sub(&pool.sleeping, 1);
   pthread_mutex_unlock(&pool.sleep);
-  return now;
 }
 
 static void *worker(void *unused) {
   (void)unused;
-  unsigned seen = 0;
+  uint64_t seen = 0;
   for (;;) {
-    seen = wait_for_job(seen);
-    take_chunks(&pool.job);
-    atomic_fetch_sub_explicit(&pool.working, 1, memory_order_release);
+    wait_for_job(&seen);
+    take_chunks(false);
+    atomic_fetch_sub_explicit(&pool.state, 1, memory_order_release);
   }
   return NULL;
 }
@@ -106,16 +167,17 @@ static void *worker(void *unused) {
 static void child_after_fork(void) { pool.threads = 1; }
 
 static void start(void) {
-  int threads = usable_cores();
-  pool.threads = 1;
+  int threads = usable_cores(), made = 1;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  for (int i = 1; i < threads; i++) {
+  pool.threads = threads;
+  while (made < threads) {
     pthread_t thread;
     if (pthread_create(&thread, &attributes, worker, NULL)) break;
-    pool.threads++;
+    made++;
   }
+  if (made == 1) pool.threads = 1;
   pthread_attr_destroy(&attributes);
   pthread_atfork(NULL, NULL, child_after_fork);
 }
@@ -125,26 +187,39 @@ int mx_pool_threads(void) {
   return pool.threads;
 }
 
-void mx_pool_run(int64_t count, int64_t grain, void (*fn)(void *, int64_t, int64_t), void *context) {
-  if (count <= 0) return;
-  if (grain < 1) grain = 1;
-  if (count <= grain || inside || mx_pool_threads() == 1 || pthread_mutex_trylock(&pool.busy)) {
-    fn(context, 0, count);
-    return;
-  }
-  int64_t pieces = (int64_t)pool.threads * CHUNKS_PER_THREAD;
-  int64_t chunk = (count + pieces - 1) / pieces;
-  chunk = (chunk + grain - 1) / grain * grain;
-  pool.job = (pool_job){fn, context, count, chunk};
-  atomic_store(&pool.next, 0);
-  atomic_store(&pool.working, pool.threads - 1);
-  atomic_fetch_add(&pool.generation, 1);
+/* Opens the job to the workers, takes part, closes it and waits for those who came. */
+static void run_on_pool(pool_job job) {
+  pool.job = job;
+  atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+  uint64_t state = atomic_load_explicit(&pool.state, memory_order_relaxed);
+  atomic_store(&pool.state, (GENERATION(state) + 1) << 17 | OPEN);
   if (atomic_load(&pool.sleeping)) {
     pthread_mutex_lock(&pool.sleep);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.sleep);
   }
-  take_chunks(&pool.job);
-  while (atomic_load_explicit(&pool.working, memory_order_acquire)) relax();
-  pthread_mutex_unlock(&pool.busy);
+  take_chunks(true);
+  atomic_fetch_and(&pool.state, ~OPEN);
+  while (INSIDE(atomic_load_explicit(&pool.state, memory_order_acquire))) relax();
+}
+
+void mx_pool_run(int64_t count, int64_t grain, void (*fn)(void *, int64_t, int64_t),
+                 void *context) {
+  if (count <= 0) return;
+  if (grain < 1) grain = 1;
+  if (count <= grain || inside || mx_pool_threads() == 1) {
+    fn(context, 0, count);
+    return;
+  }
+  atomic_fetch_add(&pool.callers, 1);
+  if (pthread_mutex_trylock(&pool.busy)) {
+    fn(context, 0, count);
+  } else {
+    int64_t pieces = (int64_t)pool.threads * CHUNKS_PER_THREAD;
+    int64_t chunk = (count + pieces - 1) / pieces;
+    chunk = (chunk + grain - 1) / grain * grain;
+    run_on_pool((pool_job){fn, context, count, chunk});
+    pthread_mutex_unlock(&pool.busy);
+  }
+  atomic_fetch_sub(&pool.callers, 1);
 }

@@ -13,7 +13,7 @@ int mx_pool_threads(void);
  * (but the last); when everything fits in one grain, or when the pool is already at work for
  * another thread, the caller does it all itself: small work stays on its thread, and several
  * streams do not oversubscribe the cores. May be called from inside fn (runs in place). */
-void mx_pool_run(int64_t count, int64_t grain, void (*fn)(void *context, int64_t begin, int64_t end),
-                 void *context);
+void mx_pool_run(int64_t count, int64_t grain,
+                 void (*fn)(void *context, int64_t begin, int64_t end), void *context);
 
 #endif
