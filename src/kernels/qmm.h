@@ -1,10 +1,67 @@
-/* Kernels: qmm. */
+/* Kernels: products with matrices quantised in groups along their rows (MLX's affine layout, read
+ * in place), and the quantiser itself.
+ *
+ * Weight k of row n is scale * q + bias, with q of `bits` bits and one scale and bias for each
+ * group of `group` consecutive weights. For a product with a row x the activations are held, group
+ * by group, as 16-bit integers xi with x ~ step * xi, so that
+ *
+ *   y[n] = sum over groups g of  scale[n,g] step[g] (sum of q xi)  +  bias[n,g] step[g] (sum of xi)
+ *
+ * where the sums are exact integers (of q less its middle value, in fact, with the bias to match:
+ * it keeps the two terms from cancelling). float32 activations take two such rows, the second one
+ * holding what the first rounds off. */
 #ifndef KERNELS_QMM_H
 #define KERNELS_QMM_H
 
 #include "kernels/isa.h"
+#include "mlx/mx/dtype.h"
 
-#define MX_KERNELS_QMM(K)
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct mx_qmm_weights {
+  const uint8_t *packed;       /* [rows][row_bytes] */
+  const void *scales, *biases; /* [rows][groups], of `dtype`: float32, float16 or bfloat16 */
+  int64_t row_bytes, groups;
+  int bits, group;
+  mx_dtype dtype;
+} mx_qmm_weights;
+
+/* Activations ready for one width and group size; their order in memory is the kernel's own. Each
+ * of the `rows` takes `parts` stored rows. */
+typedef struct mx_qmm_x {
+  int16_t *integers; /* [rows * parts][integers_stride] */
+  float *steps;      /* [rows * parts][steps_stride]: a unit's steps, spread over the lanes */
+  int32_t *starts;   /* the same shape: -middle * (sum of a lane's xi) */
+  float *sums;       /* [rows * parts][sums_stride]: step * (sum of xi) for each group */
+  int64_t rows, k, integers_stride, steps_stride, sums_stride;
+  int parts, bits, group;
+} mx_qmm_x;
+
+#define MX_KERNELS_QMM(K)                                                                        \
+  /* Lays out x (rows, k, bits, group and parts are set) and returns the bytes it takes; with    \
+   * memory of that size, 64-byte aligned, sets the pointers too. */                             \
+  K(size_t, qmm_layout, (mx_qmm_x * x, void *memory))                                            \
+  /* Fills stored rows for row m of x from k elements. False if one of them is not finite. */    \
+  K(bool, qmm_load_row, (const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype))         \
+  /* out[m * ld + n] = x[m] . w[n] for rows n in [begin, end) of w and all of x. */              \
+  K(void, qmm_rows,                                                                              \
+    (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,          \
+     int64_t ld, mx_dtype dtype))                                                                \
+  /* out = scale * q + bias in float32, for groups [begin, begin + count) of row n. */           \
+  K(void, qmm_open,                                                                              \
+    (const mx_qmm_weights *w, int64_t n, int64_t begin, int64_t count, float *out))              \
+  /* MLX's dequantize: the product and the sum each rounded to w->dtype. `count` groups from the \
+   * first; packed, scales and biases are contiguous. */                                         \
+  K(void, qmm_dequantize, (const mx_qmm_weights *w, int64_t begin, int64_t count, void *out))    \
+  /* MLX's quantize, over `count` groups of w of `dtype`. */                                     \
+  K(void, qmm_quantize,                                                                          \
+    (const void *w, int64_t count, int bits, int group, mx_dtype dtype, uint8_t *packed,         \
+     void *scales, void *biases))                                                                \
+  /* y[m * ldy + i] += x[m * ldx] * w[i] for rows m, over n floats. */                           \
+  K(void, qmm_axpy,                                                                              \
+    (const float *w, int64_t n, int64_t rows, const float *x, int64_t ldx, float *y, int64_t ldy))
 
 #ifdef MX_ISA
 MX_KERNELS_QMM(MX_DECLARE_KERNEL)

@@ -1,0 +1,353 @@
+/* Products of a few rows of activations with a quantised matrix, read once and in place: what
+ * decoding a language model spends its time on. */
+#include "kernels/qmm.h"
+#include "kernels/qmm_unpack.h"
+
+#include <math.h>
+
+#define CHUNK 128 /* groups of a row whose scales are held as floats at a time */
+#define ALIGN(n) (((n) + 63) & ~(size_t)63)
+#if LANES == 16 || defined(__aarch64__)
+#define MOST_ROWS 4 /* rows of x sharing one reading of the weights in registers */
+#else
+#define MOST_ROWS 2
+#endif
+
+/* A unit: the least run of weights that is whole blocks and whole groups. */
+static int64_t unit_of(int bits, int group) { return BLOCK(bits) > group ? BLOCK(bits) : group; }
+
+INLINE vf load_floats(const void *p, int64_t i, mx_dtype dtype) {
+  if (dtype == MX_FLOAT32) return vf_load((const float *)p + i);
+  const uint16_t *half = (const uint16_t *)p + i;
+  return dtype == MX_BFLOAT16 ? vf_from_bf16(half) : vf_from_f16(half);
+}
+
+/* count floats from element i of p; the whole vectors first. */
+static void floats_of(const void *p, int64_t i, int64_t count, mx_dtype dtype, float *out) {
+  int64_t done = 0;
+  for (; done + LANES <= count; done += LANES)
+    vf_store(out + done, load_floats(p, i + done, dtype));
+  for (; done < count; done++) out[done] = float_at(p, i + done, dtype);
+}
+
+size_t MX_KERNEL(qmm_layout)(mx_qmm_x *x, void *memory) {
+  int64_t unit = unit_of(x->bits, x->group), units = (x->k + unit - 1) / unit;
+  x->integers_stride = units * unit;
+  x->steps_stride = units * LANES;
+  x->sums_stride = (x->k / x->group + 15) / 16 * 16;
+  size_t stored = (size_t)(x->rows * x->parts);
+  size_t integers = ALIGN(stored * (size_t)x->integers_stride * sizeof(int16_t));
+  size_t steps = ALIGN(stored * (size_t)x->steps_stride * sizeof(float));
+  size_t starts = ALIGN(stored * (size_t)x->steps_stride * sizeof(int32_t));
+  size_t sums = ALIGN(stored * (size_t)x->sums_stride * sizeof(float));
+  if (memory) {
+    x->integers = memory;
+    x->steps = (float *)((char *)memory + integers);
+    x->starts = (int32_t *)((char *)memory + integers + steps);
+    x->sums = (float *)((char *)memory + integers + steps + starts);
+  }
+  return integers + steps + starts + sums;
+}
+
+/* One group of one stored row: values in units of the step, rounded to integers. What rounding
+ * leaves, in [-1/2, 1/2], goes back into `values`. Returns the integers' sum. */
+static int32_t round_group(float *values, int count, int16_t *integers) {
+  int32_t sum = 0;
+  for (int i = 0; i < count; i++) {
+    float whole = (values[i] + 0x1.8p23f) - 0x1.8p23f; /* nearest integer, ties to even */
+    integers[i] = (int16_t)(int32_t)whole;
+    sum += (int32_t)whole;
+    values[i] -= whole;
+  }
+  return sum;
+}
+
+/* Puts a group's integers, in their own order, where the kernel wants them. */
+static void place_group(const mx_qmm_x *x, int64_t stored, int64_t g, const int16_t *integers,
+                        float step, float sum) {
+  int fields = FIELDS(x->bits);
+  int64_t k = g * x->group, block = BLOCK(x->bits), unit = unit_of(x->bits, x->group);
+  int16_t *to = x->integers + stored * x->integers_stride + k / block * block;
+  int64_t within = k % block / fields;
+  if (fields == 1) memcpy(to + within, integers, (size_t)x->group * sizeof *integers);
+  for (int64_t done = 0; fields > 1 && done < x->group; done += block, to += block, within = 0) {
+    int64_t run = (x->group - done < block ? x->group - done : block) / fields;
+    for (int j = 0; j < fields; j++)
+      for (int64_t i = 0; i < run; i++) {
+        uint64_t four;
+        memcpy(&four, integers + done + i * fields + j / 4 * 4, sizeof four);
+        to[j * 2 * LANES + within + i] = (int16_t)(four >> (16 * (j % 4)));
+      }
+  }
+  int64_t lanes = LANES * x->group / unit;
+  float *steps = x->steps + stored * x->steps_stride + g * lanes;
+  for (int64_t l = 0; l < lanes; l++) steps[l] = step;
+  x->sums[stored * x->sums_stride + g] = sum;
+}
+
+/* What each lane of a unit's sum starts from, so that it ends as a sum over (q - middle) x. */
+static void centre_row(const mx_qmm_x *x, int64_t stored) {
+  const int16_t *integers = x->integers + stored * x->integers_stride;
+  int32_t *starts = x->starts + stored * x->steps_stride;
+  int vectors = (int)(unit_of(x->bits, x->group) / (2 * LANES));
+  vi minus_middle = vi_set16(-(1 << (x->bits - 1)));
+  for (int64_t unit = 0; unit < x->steps_stride; unit += LANES) {
+    vi sum = vi_zero();
+    for (int v = 0; v < vectors; v++, integers += 2 * LANES)
+      sum = vi_dot(sum, vi_load(integers), minus_middle);
+    vi_store(starts + unit, sum);
+  }
+}
+
+/* Zeros what lies beyond the last group of a stored row. */
+static void clear_end(const mx_qmm_x *x, int64_t stored) {
+  int64_t whole = x->k / BLOCK(x->bits) * BLOCK(x->bits), groups = x->k / x->group;
+  memset(x->integers + stored * x->integers_stride + whole, 0,
+         (size_t)(x->integers_stride - whole) * sizeof(int16_t));
+  memset(x->steps + (stored + 1) * x->steps_stride - LANES, 0, LANES * sizeof(float));
+  memset(x->sums + stored * x->sums_stride + groups, 0,
+         (size_t)(x->sums_stride - groups) * sizeof(float));
+}
+
+/* The least power of two by which the value with these bits rounds into 15 bits and a sign. With
+ * powers of two, scaling rounds nothing, and bfloat16s not far below the group's largest are exact.
+ */
+static float step_for(uint32_t bits) {
+  uint32_t exponent = (bits + 0x100) >> 23;
+  if (exponent < 30) exponent = 30; /* the second part's step is a normal float too */
+  return mx_float_of_bits((exponent - 14) << 23);
+}
+
+bool MX_KERNEL(qmm_load_row)(const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype) {
+  float values[128];
+  int16_t integers[128];
+  int64_t stored = m * x->parts, groups = x->k / x->group;
+  for (int part = 0; part < x->parts; part++) clear_end(x, stored + part);
+  uint32_t largest = 0;
+  for (int64_t g = 0; g < groups; g++) {
+    floats_of(row, g * x->group, x->group, dtype, values);
+    uint32_t most = 0; /* the bits of positive floats order as the floats do, NaN last */
+    for (int i = 0; i < x->group; i++) {
+      uint32_t bits = mx_bits_of_float(values[i]) & 0x7fffffffu;
+      most = bits > most ? bits : most;
+    }
+    largest = most > largest ? most : largest;
+    bool finite = most < 0x7f800000u;
+    float step = finite ? step_for(most) : 0, per_step = finite ? 1 / step : 0;
+    for (int i = 0; i < x->group; i++) values[i] *= per_step;
+    for (int part = 0; part < x->parts; part++) {
+      if (part)
+        for (int i = 0; i < x->group; i++) values[i] *= 0x1p15f;
+      int32_t sum = finite ? round_group(values, x->group, integers) : 0;
+      place_group(x, stored + part, g, integers, step, step * (float)sum);
+      step *= 0x1p-15f;
+    }
+  }
+  for (int part = 0; part < x->parts; part++) centre_row(x, stored + part);
+  return largest < 0x7f800000u;
+}
+
+typedef struct {
+  const mx_qmm_weights *w;
+  const mx_qmm_x *x;
+  int64_t n, last, stored; /* two rows of w (or twice the same), and the first stored row of x */
+  float *sums;             /* [rows of w][rows of x] */
+} tile;
+
+/* Scales of `count` groups as floats, and the biases' part of the products added to sums. The bias
+ * is that of the middle code: scale * (q - middle) + (bias + middle * scale). */
+INLINE void load_scales(const tile *t, int64_t n, int rows, int64_t group, int64_t count,
+                        float *scales, vf *sums) {
+  vf middle = vf_set((float)(1 << (t->w->bits - 1)));
+  const mx_qmm_weights *w = t->w;
+  int64_t at = n * w->groups + group, i = 0;
+  const float *x = t->x->sums + t->stored * t->x->sums_stride + group;
+  for (; i + LANES <= count; i += LANES) {
+    vf scale = load_floats(w->scales, at + i, w->dtype);
+    vf bias = vf_fma(scale, middle, load_floats(w->biases, at + i, w->dtype));
+    vf_store(scales + i, scale);
+    for (int m = 0; m < rows; m++)
+      sums[m] = vf_fma(bias, vf_load(x + m * t->x->sums_stride + i), sums[m]);
+  }
+  if (i == count) return;
+  float biases[LANES] = {0};
+  for (int64_t j = i; j < count; j++) {
+    scales[j] = float_at(w->scales, at + j, w->dtype);
+    biases[j - i] = float_at(w->biases, at + j, w->dtype);
+  }
+  for (int64_t j = count; j < i + LANES; j++) scales[j] = 0;
+  vf bias = vf_fma(vf_load(scales + i), middle, vf_load(biases));
+  for (int m = 0; m < rows; m++)
+    sums[m] = vf_fma(bias, vf_load(x + m * t->x->sums_stride + i), sums[m]);
+}
+
+/* A run of whole units in two rows of w. */
+typedef struct {
+  const uint8_t *p[2];
+  const float *scales[2];
+  const int16_t *xi;
+  const float *steps;
+  const int32_t *starts;
+  int64_t xi_stride, steps_stride, units;
+  int blocks, groups; /* in a unit; one of the two is 1 */
+} run;
+
+/* Adds a run's products with MR stored rows of x to sums: `one` says that a unit is one block, so
+ * that the compiler sees no loop. */
+INLINE void multiply_run(const run *r, int bits, int MR, bool one, vf sums[2][4]) {
+  const int block_bytes = BLOCK(bits) * bits / 8, groups = one ? r->groups : 1;
+  const int blocks = one ? 1 : r->blocks;
+  const vi spread = vf_spreader(groups);
+  const uint8_t *p0 = r->p[0], *p1 = r->p[1];
+  const int16_t *xi = r->xi;
+  const float *scale0 = r->scales[0], *scale1 = r->scales[1], *steps = r->steps;
+  const int32_t *starts = r->starts;
+  for (int64_t unit = 0; unit < r->units; unit++) {
+    vi integer[2][4];
+#pragma GCC unroll 4
+    for (int m = 0; m < MR; m++)
+      integer[0][m] = integer[1][m] = vi_load(starts + m * r->steps_stride);
+    for (int b = 0; b < blocks; b++) {
+      vi raw0[MAX_RAW], raw1[MAX_RAW];
+      open_block(bits, p0, raw0);
+      open_block(bits, p1, raw1);
+      if (MR == 1) {
+        __builtin_prefetch(p0 + 1024);
+        __builtin_prefetch(p1 + 1024);
+      }
+      for (int v = 0; v < VECTORS(bits); v++) {
+        vi field0 = open_field(bits, raw0, v), field1 = open_field(bits, raw1, v);
+#pragma GCC unroll 4
+        for (int m = 0; m < MR; m++) {
+          vi a = vi_load(xi + m * r->xi_stride + v * 2 * LANES);
+          integer[0][m] = vi_dot(integer[0][m], field0, a);
+          integer[1][m] = vi_dot(integer[1][m], field1, a);
+        }
+      }
+      p0 += block_bytes;
+      p1 += block_bytes;
+      xi += BLOCK(bits);
+    }
+    vf s0 = one ? vf_spread(scale0, spread) : vf_set(*scale0);
+    vf s1 = one ? vf_spread(scale1, spread) : vf_set(*scale1);
+    scale0 += groups;
+    scale1 += groups;
+#pragma GCC unroll 4
+    for (int m = 0; m < MR; m++) {
+      vf step = vf_load(steps + m * r->steps_stride);
+      sums[0][m] = vf_fma(vf_mul(vf_from_int(integer[0][m]), step), s0, sums[0][m]);
+      sums[1][m] = vf_fma(vf_mul(vf_from_int(integer[1][m]), step), s1, sums[1][m]);
+    }
+    steps += LANES;
+    starts += LANES;
+  }
+}
+
+/* The run's last unit, where the row ends within it: read from copies that zeros complete. */
+INLINE void multiply_rest(run *r, int64_t bytes, int bits, int MR, vf sums[2][4]) {
+  uint8_t rest[2][64] = {{0}};
+  float scales[2][16] = {{0}};
+  int groups = (int)(bytes * 8 / bits / (BLOCK(bits) / r->groups));
+  for (int n = 0; n < 2; n++) {
+    memcpy(rest[n], r->p[n], (size_t)bytes);
+    memcpy(scales[n], r->scales[n], (size_t)groups * sizeof(float));
+    r->p[n] = rest[n];
+    r->scales[n] = scales[n];
+  }
+  r->units = 1;
+  multiply_run(r, bits, MR, true, sums);
+}
+
+/* Two rows of w times MR stored rows of x, all of k. */
+INLINE void multiply_tile(const tile *t, int bits, int MR) {
+  const mx_qmm_weights *w = t->w;
+  const mx_qmm_x *x = t->x;
+  float scales[2][CHUNK + LANES];
+  run r = {.p = {w->packed + t->n * w->row_bytes, w->packed + t->last * w->row_bytes},
+           .xi = x->integers + t->stored * x->integers_stride,
+           .steps = x->steps + t->stored * x->steps_stride,
+           .starts = x->starts + t->stored * x->steps_stride,
+           .xi_stride = x->integers_stride,
+           .steps_stride = x->steps_stride,
+           .blocks = w->group > BLOCK(bits) ? w->group / BLOCK(bits) : 1,
+           .groups = BLOCK(bits) > w->group ? BLOCK(bits) / w->group : 1};
+  vf sums[2][4];
+#pragma GCC unroll 4
+  for (int m = 0; m < MR; m++) sums[0][m] = sums[1][m] = vf_zero();
+  for (int64_t g = 0; g < w->groups; g += CHUNK) {
+    int64_t count = w->groups - g < CHUNK ? w->groups - g : CHUNK;
+    load_scales(t, t->n, MR, g, count, scales[0], sums[0]);
+    load_scales(t, t->last, MR, g, count, scales[1], sums[1]);
+    r.units = count / r.groups;
+    r.scales[0] = scales[0];
+    r.scales[1] = scales[1];
+    if (r.blocks > 1)
+      multiply_run(&r, bits, MR, false, sums);
+    else
+      multiply_run(&r, bits, MR, true, sums);
+    int64_t weights = r.units * r.blocks * BLOCK(bits), done = r.units * r.groups;
+    for (int n = 0; n < 2; n++) r.p[n] += weights * bits / 8, r.scales[n] += done;
+    r.xi += weights;
+    r.steps += r.units * LANES;
+    r.starts += r.units * LANES;
+    if (FIELDS(bits) > 1 && done < count)
+      multiply_rest(&r, (count - done) * w->group * bits / 8, bits, MR, sums);
+  }
+#pragma GCC unroll 4
+  for (int m = 0; m < MR; m++) {
+    t->sums[m] = vf_sum(sums[0][m]);
+    t->sums[4 + m] = vf_sum(sums[1][m]);
+  }
+}
+
+#define BITS(B) B(2) B(3) B(4) B(5) B(6) B(8)
+#define TILES(bits)                                                         \
+  static void tile_##bits##_1(const tile *t) { multiply_tile(t, bits, 1); } \
+  static void tile_##bits##_2(const tile *t) { multiply_tile(t, bits, 2); } \
+  static void tile_##bits##_4(const tile *t) { multiply_tile(t, bits, 4); }
+BITS(TILES)
+
+/* By width, then 0, 1, 2 for 1, 2, 4 rows of x. */
+static void (*const tiles[9][3])(const tile *) = {
+#define ROW(bits) [bits] = {tile_##bits##_1, tile_##bits##_2, tile_##bits##_4},
+    BITS(ROW)
+#undef ROW
+};
+
+/* Rows of x go by fours, twos and ones; each pass reads rows of w that the first has left in the
+ * cache. A row of two parts is summed here. */
+static void few_rows(const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end,
+                     void *out, int64_t ld, mx_dtype dtype) {
+  int64_t stored = x->rows * x->parts;
+  for (int64_t s = 0; s < stored;) {
+    int rows = stored - s >= MOST_ROWS ? MOST_ROWS : stored - s >= 2 ? 2 : 1;
+    for (int64_t n = begin; n < end;) {
+      int some = end - n >= 2 ? 2 : 1;
+      float sums[8];
+      tiles[w->bits][rows >> 1](&(tile){w, x, n, n + some - 1, s, sums});
+      for (int i = 0; i < some; i++)
+        for (int m = 0; m < rows; m += x->parts) {
+          float sum = x->parts == 2 ? sums[i * 4 + m] + sums[i * 4 + m + 1] : sums[i * 4 + m];
+          put_float(out, (s + m) / x->parts * ld + n + i, dtype, sum);
+        }
+      n += some;
+    }
+    s += rows;
+  }
+}
+
+void MX_KERNEL(qmm_rows)(const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end,
+                         void *out, int64_t ld, mx_dtype dtype) {
+  int64_t run =
+      x->rows * x->parts > MOST_ROWS ? 65536 / (w->row_bytes + 1) / 2 * 2 + 2 : end - begin;
+  for (int64_t n = begin; n < end; n += run)
+    few_rows(w, x, n, n + run < end ? n + run : end, out, ld, dtype);
+}
+
+void MX_KERNEL(qmm_axpy)(const float *w, int64_t n, int64_t rows, const float *x, int64_t ldx,
+                         float *y, int64_t ldy) {
+  for (int64_t m = 0; m < rows; m++) {
+    float a = x[m * ldx], *to = y + m * ldy;
+    for (int64_t i = 0; i < n; i++) to[i] += a * w[i];
+  }
+}
