@@ -103,6 +103,17 @@ V_INLINE void vf_store_part_as(float_kind kind, void *p, vf v, int64_t n) {
 #endif
 }
 
+/* The first n <= VW elements. */
+V_INLINE vf vf_load_n_as(float_kind kind, const void *p, int64_t n) {
+  return n < VW ? vf_load_part_as(kind, p, n) : vf_load_as(kind, p);
+}
+V_INLINE void vf_store_n_as(float_kind kind, void *p, vf v, int64_t n) {
+  if (n < VW)
+    vf_store_part_as(kind, p, v, n);
+  else
+    vf_store_as(kind, p, v);
+}
+
 /* One element. */
 V_INLINE float kind_load(float_kind kind, const void *p) {
   if (kind == KIND_f32) {
@@ -122,6 +133,65 @@ V_INLINE void kind_store(float_kind kind, void *p, float f) {
     uint16_t bits = kind == KIND_f16 ? mx_f32_to_f16(f).bits : mx_f32_to_bf16(f).bits;
     memcpy(p, &bits, 2);
   }
+}
+
+/* Blocks of s lanes of a and b (s a power of 2 below VW) change places: in the first result, b's
+ * even blocks take the places of a's odd ones; in the second, a's odd ones those of b's even ones.
+ */
+#define LOW_LANE(l, s) ((l) & (s) ? VW + (l) - (s) : (l))
+#define HIGH_LANE(l, s) ((l) & (s) ? VW + (l) : (l) + (s))
+#define FOUR_LANES(f, l, s) f(l, s), f((l) + 1, s), f((l) + 2, s), f((l) + 3, s)
+#if VW == 16
+#define ALL_LANES(f, s) \
+  FOUR_LANES(f, 0, s), FOUR_LANES(f, 4, s), FOUR_LANES(f, 8, s), FOUR_LANES(f, 12, s)
+#elif VW == 8
+#define ALL_LANES(f, s) FOUR_LANES(f, 0, s), FOUR_LANES(f, 4, s)
+#else
+#define ALL_LANES(f, s) FOUR_LANES(f, 0, s)
+#endif
+#define SHUFFLE(a, b, f, s) __builtin_shufflevector(a, b, ALL_LANES(f, s))
+
+V_INLINE vf vf_low_blocks(vf a, vf b, int s) {
+#if VW > 8
+  if (s == 8) return SHUFFLE(a, b, LOW_LANE, 8);
+#endif
+#if VW > 4
+  if (s == 4) return SHUFFLE(a, b, LOW_LANE, 4);
+#endif
+  return s == 2 ? SHUFFLE(a, b, LOW_LANE, 2) : SHUFFLE(a, b, LOW_LANE, 1);
+}
+
+V_INLINE vf vf_high_blocks(vf a, vf b, int s) {
+#if VW > 8
+  if (s == 8) return SHUFFLE(a, b, HIGH_LANE, 8);
+#endif
+#if VW > 4
+  if (s == 4) return SHUFFLE(a, b, HIGH_LANE, 4);
+#endif
+  return s == 2 ? SHUFFLE(a, b, HIGH_LANE, 2) : SHUFFLE(a, b, HIGH_LANE, 1);
+}
+
+/* Lane i of the result is the sum of all lanes of v[i]. */
+V_INLINE vf vf_sum_each(vf v[VW]) {
+#pragma GCC unroll 4
+  for (int s = VW / 2; s; s /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < s; i++)
+      v[i] = vf_low_blocks(v[i], v[i + s], s) + vf_high_blocks(v[i], v[i + s], s);
+  return v[0];
+}
+
+/* Lane j of v[i] and lane i of v[j] change places. */
+V_INLINE void vf_transpose(vf v[VW]) {
+#pragma GCC unroll 4
+  for (int s = VW / 2; s; s /= 2)
+#pragma GCC unroll 16
+    for (int i = 0; i < VW; i++)
+      if (!(i & s)) {
+        vf low = vf_low_blocks(v[i], v[i + s], s);
+        v[i + s] = vf_high_blocks(v[i], v[i + s], s);
+        v[i] = low;
+      }
 }
 
 /* Lanes from n on become `fill`. */
