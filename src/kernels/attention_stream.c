@@ -20,8 +20,8 @@ V_INLINE void dot_step(float_kind kind, int high, const void *const *rows, const
   }
 }
 
-/* scores[r * STREAM_KEYS + j] for `high` rows of q (padded to whole registers) and n keys. VW / high
- * keys are taken at a time; past the end, the last key again. */
+/* scores[r * STREAM_KEYS + j] for `high` rows of q (padded to whole registers) and n keys. VW /
+ * high keys are taken at a time; past the end, the last key again. */
 V_INLINE void dots(float_kind kind, int high, const mx_attention *a, const float *q, const void *k,
                    float *scores, int64_t n) {
   const int wide = VW / high;
