@@ -34,10 +34,15 @@ static void grow(mx_map *map) {
   }
 }
 
-uint64_t *mx_map_find(const mx_map *map, const char *key, size_t length) {
-  if (!map->size) return NULL;
+size_t mx_map_index(const mx_map *map, const char *key, size_t length) {
+  if (!map->size) return SIZE_MAX;
   uint32_t slot = *slot_of(map, key, length, hash_bytes(key, length));
-  return slot ? &map->entries[slot - 1].value : NULL;
+  return slot ? slot - 1 : SIZE_MAX;
+}
+
+uint64_t *mx_map_find(const mx_map *map, const char *key, size_t length) {
+  size_t i = mx_map_index(map, key, length);
+  return i == SIZE_MAX ? NULL : &map->entries[i].value;
 }
 
 uint64_t *mx_map_put(mx_map *map, const char *key, size_t length, uint64_t value) {

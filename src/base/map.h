@@ -22,6 +22,8 @@ typedef struct {
 
 /* The value's place, or NULL where the key is absent. Stands until the next insertion. */
 uint64_t *mx_map_find(const mx_map *map, const char *key, size_t length);
+/* The entry's place in insertion order; SIZE_MAX where the key is absent. */
+size_t mx_map_index(const mx_map *map, const char *key, size_t length);
 /* Inserts or replaces; returns the value's place. */
 uint64_t *mx_map_put(mx_map *map, const char *key, size_t length, uint64_t value);
 void mx_map_free(mx_map *map);

@@ -31,6 +31,10 @@ const char *mx_array_map_name(const mx_array_map *m, size_t i) {
   return i < m->map.size ? m->map.entries[i].key : NULL;
 }
 
+size_t mx_array_map_index(const mx_array_map *m, const char *name) {
+  return mx_map_index(&m->map, name, strlen(name));
+}
+
 mx mx_array_map_at(const mx_array_map *m, size_t i) {
   return i < m->map.size ? AS(mx, m->map.entries[i].value) : NULL;
 }

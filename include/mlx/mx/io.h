@@ -17,6 +17,8 @@ MX_API mx_array_map *mx_array_map_new(void);
 MX_API void mx_array_map_free(mx_array_map *map); /* NULL is fine */
 MX_API size_t mx_array_map_size(const mx_array_map *map);
 MX_API const char *mx_array_map_name(const mx_array_map *map, size_t i);
+/* The name's place; SIZE_MAX where it is absent. */
+MX_API size_t mx_array_map_index(const mx_array_map *map, const char *name);
 /* The array, which stays the map's; NULL (no error recorded) where the name is absent. */
 MX_API mx mx_array_map_at(const mx_array_map *map, size_t i);
 MX_API mx mx_array_map_get(const mx_array_map *map, const char *name);
