@@ -1,0 +1,60 @@
+/* Products of matrices, plain and quantised. */
+#ifndef MLX_MX_LINEAR_H
+#define MLX_MX_LINEAR_H
+
+#include "mlx/mx/array.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* [..., m, k] times [..., k, n] -> [..., m, n]; leading axes broadcast, vectors gain an axis for
+ * the product and lose it again. Float and complex dtypes, promoted; accumulated in float32 at
+ * least. */
+MX_API mx mx_matmul(mx a, mx b);
+/* beta c + alpha (a b); c broadcasts to the product. */
+typedef struct {
+  float alpha, beta;
+} mx_addmm_args;
+MX_API mx mx_addmm_with(mx c, mx a, mx b, mx_addmm_args args);
+#define mx_addmm(c, a, b, ...) \
+  mx_addmm_with(c, a, b, (mx_addmm_args){.alpha = 1, .beta = 1, __VA_ARGS__})
+
+/* Affine quantisation: weight = scale * q + bias, q of `bits` bits (2, 3, 4, 5, 6, 8), one scale
+ * and one bias for each group of `group_size` (32, 64, 128) along the last axis. Packed into uint32
+ * words, the first weight in the lowest bits: [..., k] becomes weight [..., k * bits / 32], scales
+ * and biases [..., k / group_size] of w's dtype. All NULL after mx_fail. */
+typedef struct {
+  int group_size, bits;
+  const char *mode; /* "affine" */
+} mx_quantize_args;
+typedef struct {
+  mx weight, scales, biases;
+} mx_quantized;
+MX_API mx_quantized mx_quantize_with(mx w, mx_quantize_args args);
+#define MX_QUANTIZE_ARGS_(...) \
+  ((mx_quantize_args){.group_size = 64, .bits = 4, .mode = "affine", __VA_ARGS__})
+#define mx_quantize(w, ...) mx_quantize_with(w, MX_QUANTIZE_ARGS_(__VA_ARGS__))
+/* The weights back, in the scales' dtype. */
+MX_API mx mx_dequantize_with(mx w, mx scales, mx biases, mx_quantize_args args);
+#define mx_dequantize(w, scales, biases, ...) \
+  mx_dequantize_with(w, scales, biases, MX_QUANTIZE_ARGS_(__VA_ARGS__))
+
+/* x [..., m, k] times the quantised matrix: w packed from [n, k] where `transpose`, else from [k,
+ * n]. w may have leading axes, which broadcast against x's. */
+typedef struct {
+  bool transpose;
+  int group_size, bits;
+  const char *mode;
+} mx_quantized_matmul_args;
+MX_API mx mx_quantized_matmul_with(mx x, mx w, mx scales, mx biases, mx_quantized_matmul_args args);
+#define mx_quantized_matmul(x, w, scales, biases, ...) \
+  mx_quantized_matmul_with(                            \
+      x, w, scales, biases,                            \
+      (mx_quantized_matmul_args){                      \
+          .transpose = true, .group_size = 64, .bits = 4, .mode = "affine", __VA_ARGS__})
+
+#ifdef __cplusplus
+}
+#endif
+#endif

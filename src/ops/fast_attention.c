@@ -1,0 +1,138 @@
+/* Scaled dot-product attention. */
+#include "drivers/attention.h"
+#include "mlx/mx/cast.h"
+#include "mlx/mx/fast.h"
+#include "ops/ops.h"
+
+typedef struct {
+  float scale;
+  bool causal, mask, sinks;
+} attention_params;
+
+/* The array itself where its features lie side by side, else a copy. */
+static mx with_dense_features(mx a) {
+  if (mx_dim(a, -1) == 1 || mx_strides_of(a)[a->ndim - 1] == 1) return a;
+  mx copy = mx_scope_own(mx_array_alloc(a->dtype, mx_shape_of(a), a->ndim));
+  if (!copy || !mx_out_alloc(copy)) return NULL;
+  mx_copy_row_major(copy->data, a);
+  return copy;
+}
+
+static void set_mask(mx_attention_call *call, mx mask) {
+  const int64_t *strides = mx_strides_of(mask);
+  call->head.mask = mask->data;
+  call->head.mask_kind = mask->dtype == MX_BOOL ? MX_MASK_BOOL : MX_MASK_ADD;
+  call->mask_batch = strides[0];
+  call->head.mask_head = strides[1];
+  call->head.mask_row = strides[2];
+  call->head.mask_key = strides[3];
+}
+
+static bool eval_attention(const mx_node *node, const mx *in, const mx *out) {
+  const attention_params *p = MX_PARAMS(attention_params, node);
+  mx q = with_dense_features(in[0]), k = with_dense_features(in[1]), v = with_dense_features(in[2]);
+  if (!q || !k || !v || !mx_out_alloc(out[0])) return false;
+  if (!out[0]->size) return true;
+  const int64_t *qs = mx_strides_of(q), *ks = mx_strides_of(k), *vs = mx_strides_of(v);
+  const int64_t *os = mx_strides_of(out[0]);
+  mx_attention_call call = {.dtype = q->dtype,
+                            .batch = mx_dim(q, 0),
+                            .kv_heads = mx_dim(k, 1),
+                            .head = {.group = mx_dim(q, 1) / mx_dim(k, 1),
+                                     .queries = mx_dim(q, 2),
+                                     .keys = mx_dim(k, 2),
+                                     .d = mx_dim(q, 3),
+                                     .dv = mx_dim(v, 3),
+                                     .scale = p->scale,
+                                     .causal = p->causal,
+                                     .q = q->data,
+                                     .k = k->data,
+                                     .v = v->data,
+                                     .out = out[0]->data,
+                                     .q_head = qs[1],
+                                     .q_row = qs[2],
+                                     .k_row = ks[2],
+                                     .v_row = vs[2],
+                                     .out_head = os[1],
+                                     .out_row = os[2]},
+                            .q_batch = qs[0],
+                            .k_batch = ks[0],
+                            .v_batch = vs[0],
+                            .out_batch = os[0],
+                            .k_head = ks[1],
+                            .v_head = vs[1]};
+  if (p->mask) set_mask(&call, in[3]);
+  mx sinks = p->sinks ? with_dense_features(in[p->mask ? 4 : 3]) : NULL;
+  if (p->sinks && !sinks) return false;
+  call.head.sinks = sinks ? sinks->data : NULL;
+  return mx_attention_run(&call);
+}
+
+static const mx_primitive attention = {.name = "ScaledDotProductAttention",
+                                       .params_size = sizeof(attention_params),
+                                       .eval = {eval_attention}};
+
+#define OP "[scaled_dot_product_attention] "
+
+static bool check_shapes(mx q, mx k, mx v) {
+  for (int i = 0; i < 3; i++) {
+    mx a = i == 0 ? q : i == 1 ? k : v;
+    if (a->ndim != 4) {
+      mx_fail(OP "input with shape %s expected to be rank 4", mx_shape_text_of(a));
+      return false;
+    }
+  }
+  if (mx_dim(k, 0) != mx_dim(q, 0) || mx_dim(v, 0) != mx_dim(q, 0))
+    mx_fail(OP "mismatching batch dimension for input with shape %s.",
+            mx_shape_text_of(mx_dim(k, 0) != mx_dim(q, 0) ? k : v));
+  else if (mx_dim(q, 3) != mx_dim(k, 3))
+    mx_fail(OP
+            "query, keys expected to have matching last dimension; found query shape %s for keys "
+            "shape %s.",
+            mx_shape_text_of(q), mx_shape_text_of(k));
+  else if (mx_dim(k, 1) != mx_dim(v, 1))
+    mx_fail(OP "keys, values expected to have matching n_kv_heads; found keys with n_heads %d for "
+               "values with n_heads %d.",
+            mx_dim(k, 1), mx_dim(v, 1));
+  else if (mx_dim(k, 1) < 1 || mx_dim(q, 1) % mx_dim(k, 1))
+    mx_fail(OP "n_heads must be a multiple of n_kv_heads, found n_heads %d for n_kv_heads %d.",
+            mx_dim(q, 1), mx_dim(k, 1));
+  else if (mx_dim(k, 2) != mx_dim(v, 2))
+    mx_fail(OP "keys and values have different lengths, %d and %d.", mx_dim(k, 2), mx_dim(v, 2));
+  else
+    return true;
+  return false;
+}
+
+static mx open_mask(mx mask, mx q, mx k, mx_dtype dtype) {
+  if (mask->ndim > 4)
+    return mx_fail(OP "the mask with shape %s expected to have at most rank 4.",
+                   mx_shape_text_of(mask));
+  if (mx_promote_types(mask->dtype, dtype) != dtype)
+    return mx_fail(OP "Mask type must promote to output type %s.", mx_dtype_name(dtype));
+  if (mask->dtype != MX_BOOL) mask = mx_astype(mask, dtype);
+  return mx_broadcast_to(mask, MX_INTS(mx_dim(q, 0), mx_dim(q, 1), mx_dim(q, 2), mx_dim(k, 2)));
+}
+
+static mx open_sinks(mx sinks, mx q, mx_dtype dtype) {
+  if (mx_promote_types(sinks->dtype, dtype) != dtype)
+    return mx_fail(OP "Type of sinks must promote to output type %s.", mx_dtype_name(dtype));
+  if (sinks->ndim != 1 || mx_dim(sinks, 0) != mx_dim(q, 1))
+    return mx_fail(OP "Received invalid shape for sinks %s.", mx_shape_text_of(sinks));
+  return mx_astype(sinks, dtype);
+}
+
+mx mx_fast_scaled_dot_product_attention_with(mx q, mx k, mx v, mx_fast_attention_args args) {
+  if (!q || !k || !v || !check_shapes(q, k, v)) return NULL;
+  if (args.causal && args.mask)
+    return mx_fail(OP "Invalid mask_arr for mask_mode 'causal'. No array mask should be passed.");
+  mx_dtype dtype = mx_promote_types(q->dtype, mx_promote_types(k->dtype, v->dtype));
+  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
+    return mx_fail(OP "Received unsupported type %s.", mx_dtype_name(dtype));
+  mx in[5] = {mx_astype(q, dtype), mx_astype(k, dtype), mx_astype(v, dtype)};
+  int count = 3, shape[4] = {mx_dim(q, 0), mx_dim(q, 1), mx_dim(q, 2), mx_dim(v, 3)};
+  if (args.mask) in[count++] = open_mask(args.mask, q, k, dtype);
+  if (args.sinks) in[count++] = open_sinks(args.sinks, q, dtype);
+  attention_params p = {args.scale, args.causal, args.mask != NULL, args.sinks != NULL};
+  return mx_make_node(&attention, &p, (mx_spec){dtype, 4, shape}, in, count);
+}

@@ -1,0 +1,288 @@
+/* Affine quantisation, and products with quantised matrices. */
+#include "drivers/qmm.h"
+#include "mlx/mx/cast.h"
+#include "mlx/mx/linear.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+typedef struct {
+  int group_size, bits;
+  bool transpose;
+} quantized_params;
+
+/* ---- Checks ---- */
+
+static bool check_mode(const char *op, const char *mode) {
+  if (mode && !strcmp(mode, "affine")) return true;
+  mx_fail("[%s] Quantization mode '%s' is not supported. The supported modes are: affine.", op,
+          mode ? mode : "(null)");
+  return false;
+}
+
+static bool check_sizes(const char *op, int group_size, int bits) {
+  if (group_size != 32 && group_size != 64 && group_size != 128)
+    mx_fail(
+        "[%s] The requested group size %d is not supported. The supported group sizes are 32, 64, "
+        "and 128.",
+        op, group_size);
+  else if (bits < 2 || bits > 8 || bits == 7)
+    mx_fail(
+        "[%s] The requested number of bits %d is not supported. The supported bits are 2, 3, 4, "
+        "5, 6 and 8.",
+        op, bits);
+  else
+    return true;
+  return false;
+}
+
+static bool same_but_last(mx a, mx b) {
+  return a->ndim == b->ndim &&
+         !memcmp(mx_shape_of(a), mx_shape_of(b), (size_t)(a->ndim - 1) * sizeof(int));
+}
+
+/* Weights, scales and biases fit each other. */
+static bool check_packed(const char *op, mx w, mx scales, mx biases, int group_size, int bits) {
+  if (!w || !scales || !biases) {
+    if (!mx_error()) mx_fail("[%s] Scales and biases are needed.", op);
+    return false;
+  }
+  if (w->dtype != MX_UINT32)
+    mx_fail("[%s] The weight matrix should be uint32 but received %s", op, mx_dtype_name(w->dtype));
+  else if (w->ndim < 2)
+    mx_fail("[%s] The matrix must have at least 2 dimensions but it has only %d.", op, w->ndim);
+  else if (!mx_is_subdtype(scales->dtype, MX_KIND_FLOATING) ||
+           !mx_is_subdtype(biases->dtype, MX_KIND_FLOATING))
+    mx_fail("[%s] Scales and biases should be real floating but received %s and %s.", op,
+            mx_dtype_name(scales->dtype), mx_dtype_name(biases->dtype));
+  else if (!same_but_last(scales, biases) || mx_dim(scales, -1) != mx_dim(biases, -1))
+    mx_fail("[%s] Scales and biases should have the same shape. Received scales with shape %s and "
+            "biases with %s",
+            op, mx_shape_text_of(scales), mx_shape_text_of(biases));
+  else if (!same_but_last(w, scales))
+    mx_fail(
+        "[%s] Weight and scales should have the same batch shape. Received weight with shape %s, "
+        "scales with %s.",
+        op, mx_shape_text_of(w), mx_shape_text_of(scales));
+  else if ((int64_t)mx_dim(w, -1) * 32 != (int64_t)mx_dim(scales, -1) * group_size * bits)
+    mx_fail(
+        "[%s] The shapes of the weight and scales are incompatible based on bits and group_size. "
+        "w.shape() == %s and scales.shape() == %s with group_size=%d and bits=%d",
+        op, mx_shape_text_of(w), mx_shape_text_of(scales), group_size, bits);
+  else
+    return true;
+  return false;
+}
+
+/* ---- Row-major inputs ---- */
+
+typedef struct {
+  const void *data[4];
+  mx_buffer *temporary[4];
+} dense_inputs;
+
+static bool open_dense(dense_inputs *d, const mx *in, int count) {
+  *d = (dense_inputs){0};
+  for (int i = 0; i < count; i++)
+    if (!(d->data[i] = mx_row_major_data(in[i], &d->temporary[i])) && in[i]->size) return false;
+  return true;
+}
+
+static void close_dense(dense_inputs *d) {
+  for (int i = 0; i < 4; i++) mx_buffer_release(d->temporary[i]);
+}
+
+/* ---- quantize, dequantize ---- */
+
+static bool eval_quantize(const mx_node *node, const mx *in, const mx *out) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  dense_inputs d;
+  bool good =
+      open_dense(&d, in, 1) && mx_out_alloc(out[0]) && mx_out_alloc(out[1]) && mx_out_alloc(out[2]);
+  if (good)
+    mx_qmm_quantize(d.data[0], (int64_t)out[1]->size, p->bits, p->group_size, in[0]->dtype,
+                    out[0]->data, out[1]->data, out[2]->data);
+  close_dense(&d);
+  return good;
+}
+
+static const mx_primitive quantize = {
+    .name = "Quantize", .params_size = sizeof(quantized_params), .eval = {eval_quantize}};
+
+mx_quantized mx_quantize_with(mx w, mx_quantize_args args) {
+  mx_quantized none = {NULL, NULL, NULL};
+  if (!w || !check_mode("quantize", args.mode)) return none;
+  if (!mx_is_subdtype(w->dtype, MX_KIND_FLOATING)) {
+    mx_fail("[quantize] Only real floating types can be quantized but w has type %s.",
+            mx_dtype_name(w->dtype));
+    return none;
+  }
+  if (w->ndim < 2) {
+    mx_fail("[quantize] The matrix to be quantized must have at least 2 dimension but it has only "
+            "%d.",
+            w->ndim);
+    return none;
+  }
+  if (!check_sizes("quantize", args.group_size, args.bits)) return none;
+  if (mx_dim(w, -1) % args.group_size) {
+    mx_fail("[quantize] The last dimension of the matrix needs to be divisible by the quantization "
+            "group size %d. However the provided  matrix has shape %s",
+            args.group_size, mx_shape_text_of(w));
+    return none;
+  }
+  mx_dtype dtype = w->dtype == MX_FLOAT64 ? MX_FLOAT32 : w->dtype;
+  int packed[MX_MAX_NDIM], groups[MX_MAX_NDIM], last = w->ndim - 1;
+  mx_copy_ints(packed, mx_shape_of(w), w->ndim);
+  mx_copy_ints(groups, mx_shape_of(w), w->ndim);
+  packed[last] = (int)((int64_t)packed[last] * args.bits / 32);
+  groups[last] /= args.group_size;
+  mx_spec specs[3] = {
+      {MX_UINT32, w->ndim, packed}, {dtype, w->ndim, groups}, {dtype, w->ndim, groups}};
+  quantized_params p = {.group_size = args.group_size, .bits = args.bits};
+  mx cast = mx_astype(w, dtype), out[3];
+  if (!mx_make_nodes(&quantize, &p, specs, 3, &cast, 1, out)) return none;
+  return (mx_quantized){out[0], out[1], out[2]};
+}
+
+static mx_qmm_weights weights_of(const quantized_params *p, mx w, mx scales, const void *packed,
+                                 const void *scale_data, const void *bias_data) {
+  return (mx_qmm_weights){.packed = packed,
+                          .scales = scale_data,
+                          .biases = bias_data,
+                          .row_bytes = (int64_t)mx_dim(w, -1) * 4,
+                          .groups = mx_dim(scales, -1),
+                          .bits = p->bits,
+                          .group = p->group_size,
+                          .dtype = scales->dtype};
+}
+
+static bool eval_dequantize(const mx_node *node, const mx *in, const mx *out) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  dense_inputs d;
+  bool good = open_dense(&d, in, 3) && mx_out_alloc(out[0]);
+  if (good && out[0]->size) {
+    mx_qmm_weights w = weights_of(p, in[0], in[1], d.data[0], d.data[1], d.data[2]);
+    mx_qmm_dequantize(&w, (int64_t)in[1]->size, out[0]->data);
+  }
+  close_dense(&d);
+  return good;
+}
+
+static const mx_primitive dequantize = {
+    .name = "Dequantize", .params_size = sizeof(quantized_params), .eval = {eval_dequantize}};
+
+/* The dtype in which a product or a dequantisation works: float64 has no quantised form. */
+static mx_dtype working_dtype(mx_dtype dtype) { return dtype == MX_FLOAT64 ? MX_FLOAT32 : dtype; }
+
+mx mx_dequantize_with(mx w, mx scales, mx biases, mx_quantize_args args) {
+  if (!check_mode("dequantize", args.mode) ||
+      !check_sizes("dequantize", args.group_size, args.bits) ||
+      !check_packed("dequantize", w, scales, biases, args.group_size, args.bits))
+    return NULL;
+  mx_dtype dtype = working_dtype(mx_promote_types(scales->dtype, biases->dtype));
+  int shape[MX_MAX_NDIM];
+  mx_copy_ints(shape, mx_shape_of(w), w->ndim);
+  shape[w->ndim - 1] = mx_dim(scales, -1) * args.group_size;
+  quantized_params p = {.group_size = args.group_size, .bits = args.bits};
+  return mx_make(&dequantize, &p, ((mx_spec){dtype, w->ndim, shape}), w, mx_astype(scales, dtype),
+                 mx_astype(biases, dtype));
+}
+
+/* ---- quantized_matmul ---- */
+
+/* One product for each matrix of w; x's rows for a matrix lie together. */
+static bool eval_quantized_matmul(const mx_node *node, const mx *in, const mx *out) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  mx x = in[0], w = in[1];
+  dense_inputs d;
+  bool good = open_dense(&d, in, 4) && mx_out_alloc(out[0]);
+  int64_t k = mx_dim(x, -1), n = mx_dim(out[0], -1);
+  int64_t matrices = 1;
+  for (int i = 0; i < w->ndim - 2; i++) matrices *= mx_shape_of(w)[i];
+  int64_t rows = n && matrices ? (int64_t)out[0]->size / n / matrices : 0;
+  size_t item = mx_dtype_size(x->dtype);
+  size_t packed = matrices ? w->size / (size_t)matrices * 4 : 0;
+  size_t groups = matrices ? in[2]->size / (size_t)matrices * item : 0;
+  for (int64_t i = 0; i < matrices && good && rows; i++) {
+    size_t at = (size_t)i;
+    mx_qmm_product product = {.w = weights_of(p, w, in[2], (const char *)d.data[1] + at * packed,
+                                              (const char *)d.data[2] + at * groups,
+                                              (const char *)d.data[3] + at * groups),
+                              .x = (const char *)d.data[0] + at * (size_t)(rows * k) * item,
+                              .out = out[0]->data + at * (size_t)(rows * n) * item,
+                              .m = rows,
+                              .n = n,
+                              .k = k,
+                              .ldx = k,
+                              .ldo = n,
+                              .dtype = x->dtype,
+                              .transpose = p->transpose};
+    good = mx_qmm(&product) == 0;
+  }
+  close_dense(&d);
+  return good;
+}
+
+static const mx_primitive quantized_matmul = {.name = "QuantizedMatmul",
+                                              .params_size = sizeof(quantized_params),
+                                              .eval = {eval_quantized_matmul}};
+
+/* Broadcasts the leading axes of all inputs against each other; their last two stay. */
+static bool broadcast_batches(mx *inputs, int count) {
+  int batch[MX_MAX_NDIM], ndim = 0;
+  for (int i = 0; i < count; i++) {
+    int lead = inputs[i]->ndim - 2;
+    if (lead > ndim) {
+      memmove(batch + (lead - ndim), batch, (size_t)ndim * sizeof *batch);
+      for (int k = 0; k < lead - ndim; k++) batch[k] = 1;
+      ndim = lead;
+    }
+    for (int k = 0; k < lead; k++) {
+      int *at = &batch[ndim - lead + k], length = mx_shape_of(inputs[i])[k];
+      if (*at != length && *at != 1 && length != 1) {
+        mx_fail("[quantized_matmul] Shapes %s and %s cannot be broadcast.",
+                mx_shape_text_of(inputs[0]), mx_shape_text_of(inputs[i]));
+        return false;
+      }
+      if (*at == 1) *at = length;
+    }
+  }
+  for (int i = 0; i < count; i++) {
+    batch[ndim] = mx_dim(inputs[i], -2);
+    batch[ndim + 1] = mx_dim(inputs[i], -1);
+    inputs[i] = mx_broadcast_to(inputs[i], (mx_ints){batch, ndim + 2});
+  }
+  return true;
+}
+
+mx mx_quantized_matmul_with(mx x, mx w, mx scales, mx biases, mx_quantized_matmul_args args) {
+  static const char op[] = "quantized_matmul";
+  if (!x || !check_mode(op, args.mode) || !check_sizes(op, args.group_size, args.bits) ||
+      !check_packed(op, w, scales, biases, args.group_size, args.bits))
+    return NULL;
+  int wide = mx_dim(scales, -1) * args.group_size, tall = mx_dim(w, -2);
+  int inner = args.transpose ? wide : tall, outer = args.transpose ? tall : wide;
+  if (x->ndim < 1 || mx_dim(x, -1) != inner)
+    return mx_fail("[%s] Last dimension of first input with shape (..., %d) does not match the "
+                   "expanded quantized matrix (%d, %d) computed from shape %s with group_size=%d, "
+                   "bits=%d and transpose=%s",
+                   op, x->ndim ? mx_dim(x, -1) : 0, inner, outer, mx_shape_text_of(w),
+                   args.group_size, args.bits, args.transpose ? "true" : "false");
+  mx_dtype dtype = mx_promote_types(x->dtype, mx_promote_types(scales->dtype, biases->dtype));
+  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
+    return mx_fail("[%s] Only real floating types are supported but x.dtype() == %s.", op,
+                   mx_dtype_name(x->dtype));
+  dtype = working_dtype(dtype);
+  mx in[4] = {mx_astype(x, dtype), w, mx_astype(scales, dtype), mx_astype(biases, dtype)};
+  bool vector = x->ndim == 1;
+  if (vector) in[0] = mx_expand_dims(in[0], MX_INTS(0));
+  if (in[0]->ndim > 2 && w->ndim > 2 && !broadcast_batches(in, 4)) return NULL;
+  if (in[0]->ndim == 2 && w->ndim > 2 && !broadcast_batches(in, 4)) return NULL;
+  int shape[MX_MAX_NDIM], ndim = in[0]->ndim;
+  mx_copy_ints(shape, mx_shape_of(in[0]), ndim);
+  shape[ndim - 1] = outer;
+  quantized_params p = {
+      .group_size = args.group_size, .bits = args.bits, .transpose = args.transpose};
+  mx y = mx_make_node(&quantized_matmul, &p, (mx_spec){dtype, ndim, shape}, in, 4);
+  return vector ? mx_squeeze(y, MX_INTS(-2)) : y;
+}

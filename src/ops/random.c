@@ -1,0 +1,236 @@
+/* Random numbers: one primitive for the bits, and formulas over them. */
+#include "mlx/mx/random.h"
+#include "drivers/random.h"
+#include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/elementwise.h"
+#include "mlx/mx/index.h"
+#include "mlx/mx/reduce.h"
+#include "mlx/mx/sort.h"
+#include "ops/ops.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <time.h>
+
+/* ---- Keys ---- */
+
+/* The process's sequence: each next key is split off it. */
+static struct {
+  pthread_mutex_t lock;
+  bool seeded;
+  uint32_t key[2];
+} sequence = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void set_key(uint64_t seed) {
+  sequence.key[0] = (uint32_t)(seed >> 32);
+  sequence.key[1] = (uint32_t)seed;
+  sequence.seeded = true;
+}
+
+void mx_random_seed(uint64_t seed) {
+  pthread_mutex_lock(&sequence.lock);
+  set_key(seed);
+  pthread_mutex_unlock(&sequence.lock);
+}
+
+mx mx_random_key(uint64_t seed) {
+  uint32_t words[2] = {(uint32_t)(seed >> 32), (uint32_t)seed};
+  return mx_array_new(words, MX_INTS(2), MX_UINT32);
+}
+
+static mx next_key(void) {
+  uint32_t words[4];
+  pthread_mutex_lock(&sequence.lock);
+  if (!sequence.seeded) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    set_key((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+  }
+  mx_random_words(sequence.key, 1, words, sizeof words);
+  sequence.key[0] = words[0];
+  sequence.key[1] = words[1];
+  pthread_mutex_unlock(&sequence.lock);
+  return mx_array_new(words + 2, MX_INTS(2), MX_UINT32);
+}
+
+/* ---- Bits ---- */
+
+static bool eval_bits(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  mx_buffer *temporary;
+  const void *keys = mx_row_major_data(in[0], &temporary);
+  int64_t count = (int64_t)in[0]->size / 2;
+  bool good = keys && mx_out_alloc(out[0]);
+  if (good && count) mx_random_words(keys, count, out[0]->data, mx_nbytes(out[0]) / (size_t)count);
+  mx_buffer_release(temporary);
+  return good;
+}
+
+static const mx_primitive random_bits = {.name = "RandomBits", .eval = {eval_bits}};
+
+mx mx_random_bits(mx_ints shape, int width, mx key) {
+  if (!key) key = next_key();
+  if (!key) return NULL;
+  if (key->dtype != MX_UINT32)
+    return mx_fail("[bits] Expected key type uint32 but received %s.", mx_dtype_name(key->dtype));
+  if (key->ndim != 1 || key->size != 2)
+    return mx_fail("[bits] Expected key shape (2) but received %s.", mx_shape_text_of(key));
+  if (width != 1 && width != 2 && width != 4)
+    return mx_fail("[bits] Bit width must be in {1, 2, 4} but got %d.", width);
+  mx_dtype dtype = width == 4 ? MX_UINT32 : width == 2 ? MX_UINT16 : MX_UINT8;
+  return mx_make(&random_bits, NULL, ((mx_spec){dtype, shape.size, shape.data}), key);
+}
+
+mx mx_random_split(mx key, int count) {
+  if (!key) return mx_fail("[split] A key is needed.");
+  return mx_random_bits(MX_INTS(count, 2), 4, key);
+}
+
+/* ---- Distributions ---- */
+
+static bool check_float(const char *op, mx_dtype dtype) {
+  if (dtype == MX_FLOAT32 || dtype == MX_FLOAT16 || dtype == MX_BFLOAT16) return true;
+  mx_fail("[%s] Can only generate random numbers of float32, float16 or bfloat16, not %s.", op,
+          mx_dtype_name(dtype));
+  return false;
+}
+
+/* The last number below 1 that the dtype has. */
+static float below_one(mx_dtype dtype) {
+  return dtype == MX_FLOAT16 ? 0x1.ffcp-1f : dtype == MX_BFLOAT16 ? 0x1.fep-1f : 0x1.fffffep-1f;
+}
+
+mx mx_random_uniform(mx low, mx high, mx_ints shape, mx_dtype dtype, mx key) {
+  if (!check_float("uniform", dtype)) return NULL;
+  mx lo = mx_astype(low, dtype), range = mx_subtract(mx_astype(high, dtype), lo);
+  if (!range) return NULL;
+  bool fits = range->ndim <= shape.size;
+  for (int i = 0; fits && i < range->ndim; i++) {
+    int length = mx_shape_of(range)[i];
+    fits = length == 1 || length == shape.data[shape.size - range->ndim + i];
+  }
+  if (!fits)
+    return mx_fail("[uniform] Cannot generate random values of shape %s from broadcasted shape %s.",
+                   mx_shape_text(shape.data, shape.size), mx_shape_text_of(range));
+  mx words = mx_random_bits(shape, 4, key);
+  mx unit = mx_divide(words, mx_float((float)UINT32_MAX));
+  unit = mx_astype(mx_minimum(unit, mx_float(below_one(dtype))), dtype);
+  return mx_add(mx_multiply(range, unit), lo);
+}
+
+/* Numbers in (-1, 1), for the inverse of a distribution. */
+static mx open_unit(mx_ints shape, mx key) {
+  return mx_random_uniform(mx_float(nextafterf(-1, 0)), mx_float(1), shape, MX_FLOAT32, key);
+}
+
+static mx complex_normal(mx_ints shape, mx loc, mx scale, mx key) {
+  int pairs[MX_MAX_NDIM];
+  if (shape.size >= MX_MAX_NDIM) return mx_fail("[normal] too many dimensions");
+  mx_copy_ints(pairs, shape.data, shape.size);
+  pairs[shape.size] = 2;
+  mx samples = mx_erfinv(open_unit((mx_ints){pairs, shape.size + 1}, key));
+  samples = mx_squeeze(mx_view(samples, MX_COMPLEX64), MX_INTS(-1));
+  if (scale) samples = mx_multiply(scale, samples);
+  return loc ? mx_add(loc, samples) : samples;
+}
+
+mx mx_random_normal(mx_ints shape, mx_dtype dtype, mx loc, mx scale, mx key) {
+  if (dtype == MX_COMPLEX64) return complex_normal(shape, loc, scale, key);
+  if (!check_float("normal", dtype)) return NULL;
+  mx by = mx_scalar(sqrt(2), dtype);
+  if (scale) by = mx_multiply(by, mx_astype(scale, dtype));
+  mx samples = mx_multiply(by, mx_astype(mx_erfinv(open_unit(shape, key)), dtype));
+  return loc ? mx_add(mx_astype(loc, dtype), samples) : samples;
+}
+
+mx mx_random_truncated_normal(mx lower, mx upper, mx_ints shape, mx_dtype dtype, mx key) {
+  if (!check_float("trunc_normal", dtype)) return NULL;
+  mx sqrt2 = mx_scalar(sqrt(2), dtype), low = mx_astype(lower, dtype),
+     high = mx_astype(upper, dtype);
+  mx a = mx_erf(mx_divide(low, sqrt2)), b = mx_erf(mx_divide(high, sqrt2));
+  mx out = mx_multiply(sqrt2, mx_erfinv(mx_random_uniform(a, b, shape, dtype, key)));
+  return mx_maximum(mx_minimum(high, out), low);
+}
+
+mx mx_random_laplace(mx_ints shape, mx_dtype dtype, float loc, float scale, mx key) {
+  if (!check_float("laplace", dtype)) return NULL;
+  mx u = open_unit(shape, key);
+  mx samples = mx_multiply(mx_sign(u), mx_log1p(mx_multiply(mx_scalar(-1, dtype), mx_abs(u))));
+  samples = mx_astype(samples, dtype);
+  if (scale != 1) samples = mx_multiply(mx_scalar(scale, dtype), samples);
+  return loc != 0 ? mx_add(mx_scalar(loc, dtype), samples) : samples;
+}
+
+mx mx_random_gumbel(mx_ints shape, mx_dtype dtype, mx key) {
+  mx u = mx_random_uniform(mx_scalar(0, dtype), mx_scalar(1, dtype), shape, dtype, key);
+  return mx_negative(mx_log(mx_negative(mx_log(u))));
+}
+
+mx mx_random_randint(mx low, mx high, mx_ints shape, mx_dtype dtype, mx key) {
+  if (mx_is_subdtype(dtype, MX_KIND_INEXACT))
+    return mx_fail("[randint] randint only accepts integer dtypes and bool.");
+  mx u = mx_random_uniform(low, high, shape, MX_FLOAT32, key);
+  return mx_astype(mx_maximum(u, low), dtype);
+}
+
+mx mx_random_bernoulli(mx p, mx_ints shape, mx key) {
+  if (!p) return NULL;
+  if (!mx_is_subdtype(p->dtype, MX_KIND_FLOATING))
+    return mx_fail("[bernoulli] bernoulli probability `p` must be a float type.");
+  mx upper = mx_float(nextafterf((float)UINT32_MAX, INFINITY));
+  mx out = mx_less(mx_random_bits(shape, 4, key), mx_multiply(p, upper));
+  bool fits = out && out->ndim == shape.size;
+  for (int i = 0; fits && i < shape.size; i++) fits = mx_shape_of(out)[i] == shape.data[i];
+  if (out && !fits)
+    return mx_fail("[bernoulli] shape of `p` is incompatible with argument `shape`.");
+  return out;
+}
+
+/* The largest of the logits with Gumbel noise (Gumbel, 1954; the "Gumbel-max trick"): `shape` is
+ * that of the result, to which the logits' other axes broadcast. */
+static mx draw(mx logits, int axis, mx_ints shape, mx key) {
+  int noise[MX_MAX_NDIM], at = axis + shape.size - logits->ndim + 1, n = 0;
+  if (shape.size >= MX_MAX_NDIM) return mx_fail("[categorical] too many dimensions");
+  for (int i = 0; i <= shape.size; i++) noise[i] = i == at ? mx_dim(logits, axis) : shape.data[n++];
+  mx g = mx_random_gumbel((mx_ints){noise, shape.size + 1}, MX_FLOAT32, key);
+  return mx_argmax(mx_add(g, logits), .axis = at);
+}
+
+mx mx_random_categorical_with(mx logits, mx_random_categorical_args args) {
+  if (!logits) return NULL;
+  int axis = args.axis < 0 ? args.axis + logits->ndim : args.axis;
+  if (axis < 0 || axis >= logits->ndim)
+    return mx_fail("[categorical] Invalid axis %d for logits with %d dimensions.", args.axis,
+                   logits->ndim);
+  int shape[MX_MAX_NDIM], n = 0;
+  for (int i = 0; i < logits->ndim; i++)
+    if (i != axis) shape[n++] = mx_shape_of(logits)[i];
+  if (args.num_samples > 0) {
+    shape[n++] = args.num_samples;
+    return draw(mx_expand_dims(logits, MX_INTS(-1)), axis, (mx_ints){shape, n}, args.key);
+  }
+  if (args.shape.size < 0) return draw(logits, axis, (mx_ints){shape, n}, args.key);
+  bool fits = args.shape.size >= n;
+  for (int i = 0; fits && i < n; i++) {
+    int length = args.shape.data[args.shape.size - n + i];
+    fits = shape[i] == length || shape[i] == 1;
+  }
+  if (!fits)
+    return mx_fail(
+        "[categorical] Requested shape %s is not broadcast compatible with reduced logits "
+        "shape%s.",
+        mx_shape_text(args.shape.data, args.shape.size), mx_shape_text(shape, n));
+  return draw(logits, axis, args.shape, args.key);
+}
+
+mx mx_random_permutation_arange(int n, mx key) {
+  return mx_argsort(mx_random_bits(MX_INTS(n), 4, key), .axis = -1);
+}
+
+mx mx_random_permutation(mx a, int axis, mx key) {
+  if (!a) return NULL;
+  int at = mx_check_axis("permutation", axis, a->ndim);
+  if (at < 0) return NULL;
+  return mx_take(a, mx_random_permutation_arange(mx_dim(a, at), key), .axis = at);
+}

@@ -1,0 +1,105 @@
+/* Softmax and log-sum-exp. */
+#include "mlx/mx/softmax.h"
+#include "drivers/softmax.h"
+#include "mlx/mx/cast.h"
+#include "mlx/mx/elementwise.h"
+#include "ops/ops.h"
+
+typedef struct {
+  int axis;
+} axis_params;
+
+static bool eval_softmax(const mx_node *node, const mx *in, const mx *out) {
+  int axis = MX_PARAMS(axis_params, node)->axis;
+  if (!mx_out_donate(out[0], in[0]) && !mx_out_alloc(out[0])) return false;
+  return mx_softmax_axis(in[0]->dtype, in[0]->data, mx_strides_of(in[0]), mx_shape_of(in[0]),
+                         in[0]->ndim, axis, out[0]->data);
+}
+
+static const mx_primitive softmax = {
+    .name = "Softmax", .params_size = sizeof(axis_params), .eval = {eval_softmax}};
+
+static bool eval_logsumexp(const mx_node *node, const mx *in, const mx *out) {
+  int axis = MX_PARAMS(axis_params, node)->axis;
+  return mx_out_alloc(out[0]) &&
+         mx_logsumexp_axis(in[0]->dtype, in[0]->data, mx_strides_of(in[0]), mx_shape_of(in[0]),
+                           in[0]->ndim, axis, out[0]->data);
+}
+
+static const mx_primitive logsumexp = {
+    .name = "LogSumExp", .params_size = sizeof(axis_params), .eval = {eval_logsumexp}};
+
+static mx_dtype at_least_float(mx_dtype dtype) {
+  return mx_is_subdtype(dtype, MX_KIND_INEXACT) ? dtype : mx_promote_types(dtype, MX_FLOAT32);
+}
+
+/* The axes of a call, sorted; -1 after mx_fail. */
+static int called_axes(const char *op, mx a, mx_ints axes, int axis, int *sorted) {
+  if (axes.size < 0 && axis == MX_NO_AXIS) {
+    for (int i = 0; i < a->ndim; i++) sorted[i] = i;
+    return a->ndim;
+  }
+  if (axes.size < 0) axes = (mx_ints){&axis, 1};
+  if (!a->ndim && axes.size) {
+    mx_fail("[%s] Received non-empty axes for array with 0 dimensions.", op);
+    return -1;
+  }
+  return mx_normalize_axes(op, axes, a->ndim, sorted);
+}
+
+/* Over several axes, or complex: the formula itself. */
+static mx softmax_formula(mx a, mx_ints axes) {
+  mx greatest = mx_stop_gradient(mx_max(a, .axes = axes, .keepdims = true));
+  mx e = mx_exp(mx_subtract(a, greatest));
+  return mx_divide(e, mx_sum(e, .axes = axes, .keepdims = true));
+}
+
+mx mx_softmax_with(mx a, mx_softmax_args args) {
+  if (!a) return NULL;
+  int axes[MX_MAX_NDIM], count = called_axes("softmax", a, args.axes, args.axis, axes);
+  if (count < 0) return NULL;
+  if (!a->size) return mx_same(a);
+  mx_dtype dtype = at_least_float(a->dtype);
+  a = mx_astype(a, dtype);
+  if (count != 1 || dtype == MX_COMPLEX64) {
+    mx wide = dtype == MX_FLOAT16 || dtype == MX_BFLOAT16 ? mx_astype(a, MX_FLOAT32) : a;
+    return mx_astype(softmax_formula(wide, (mx_ints){axes, count}), dtype);
+  }
+  axis_params p = {axes[0]};
+  return mx_make(&softmax, &p, mx_spec_like(a, dtype), a);
+}
+
+static mx logsumexp_formula(mx a, mx_ints axes, bool keepdims) {
+  mx greatest = mx_stop_gradient(mx_max(a, .axes = axes, .keepdims = true));
+  mx sum = mx_sum(mx_exp(mx_subtract(a, greatest)), .axes = axes, .keepdims = true);
+  mx total = mx_add(mx_log(sum), greatest);
+  total = mx_where(mx_isinf(greatest), greatest, total);
+  return keepdims ? total : mx_squeeze(total, axes);
+}
+
+mx mx_logsumexp_with(mx a, mx_reduce_args args) {
+  if (!a) return NULL;
+  int axes[MX_MAX_NDIM], shape[MX_MAX_NDIM], n = 0;
+  int count = called_axes("logsumexp", a, args.axes, args.axis, axes);
+  if (count < 0) return NULL;
+  if (!a->size) return mx_fail("[logsumexp] Received empty array.");
+  mx_dtype dtype = at_least_float(a->dtype);
+  a = mx_astype(a, dtype);
+  int axis = -1;
+  for (int i = 0; i < count; i++)
+    if (axis < 0 || mx_shape_of(a)[axis] == 1) axis = axes[i];
+  for (int i = 0; i < count; i++)
+    if (axes[i] != axis && mx_shape_of(a)[axes[i]] != 1) axis = -1;
+  if (axis < 0 || dtype == MX_COMPLEX64)
+    return logsumexp_formula(a, (mx_ints){axes, count}, args.keepdims);
+  axis_params p = {axis};
+  for (int i = 0; i < a->ndim; i++)
+    if (i != axis) shape[n++] = mx_shape_of(a)[i];
+  mx out = mx_make(&logsumexp, &p, ((mx_spec){dtype, n, shape}), a);
+  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
+  for (int i = 0; i < count; i++) shape[axes[i]] = args.keepdims ? 1 : -1;
+  n = 0;
+  for (int i = 0; i < a->ndim; i++)
+    if (shape[i] >= 0) shape[n++] = shape[i];
+  return mx_reshape(out, (mx_ints){shape, n});
+}
