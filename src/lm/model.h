@@ -1,0 +1,24 @@
+/* What a model family provides: one constant table a family, in models/. */
+#ifndef LM_MODEL_H
+#define LM_MODEL_H
+
+#include "lm/attention.h"
+#include "lm/config.h"
+#include "lm/rope.h"
+#include "lm/weights.h"
+
+typedef struct lm_family {
+  const char *const *model_types; /* config.json's names for it, NULL-terminated */
+  size_t size;                    /* of the model's struct; zeroed before load */
+  /* Reads the config and binds the weights. False after mx_fail. */
+  bool (*load)(void *model, lm_config *config, lm_weights *weights);
+  void (*release)(void *model);
+  /* tokens [batch, length] -> logits [batch, length, vocabulary]; cache is [layers], or NULL. */
+  mx (*forward)(const void *model, mx tokens, lm_kv_cache *cache);
+  /* Sets up the layers' empty caches (zeroed, plain); NULL: they are all plain. */
+  void (*make_cache)(const void *model, lm_kv_cache *cache);
+  int (*layers)(const void *model);
+  int (*vocab_size)(const void *model);
+} lm_family;
+
+#endif

@@ -1,0 +1,45 @@
+/* A checkpoint's weights, and their binding to the fields of a model. */
+#ifndef LM_WEIGHTS_H
+#define LM_WEIGHTS_H
+
+#include "lm/config.h"
+#include "lm/layers.h"
+#include "mlx/mx.h"
+
+typedef struct lm_weights {
+  lm_config *config;  /* borrowed: its "quantization" decides which layers are quantised */
+  const char *source; /* the folder, for messages */
+  mx_array_map *arrays;
+  bool *used; /* [arrays]: taken by some field */
+  bool failed;
+} lm_weights;
+
+/* Maps model.safetensors.index.json's files, or else every model*.safetensors of the folder. NULL
+ * after mx_fail. */
+lm_weights *lm_weights_load(const char *directory, lm_config *config);
+void lm_weights_free(lm_weights *w);
+
+bool lm_weights_has(const lm_weights *w, const char *name);
+/* Counts the weights whose name contains `part` as used: the model has no need of them. */
+void lm_weights_ignore(lm_weights *w, const char *part);
+/* Fails where a weight was used by no field. */
+bool lm_weights_check_all_used(lm_weights *w);
+
+/* How a table names a model's weights: one row a field. Dimensions are indices into the model's
+ * list of sizes, so that one table serves every config. */
+typedef enum lm_kind { LM_LINEAR, LM_EMBEDDING, LM_VECTOR } lm_kind;
+
+typedef struct lm_field {
+  lm_kind kind;
+  const char *name; /* below the prefix: "self_attn.q_proj" */
+  size_t offset;    /* of the lm_linear, lm_embedding or mx in the object */
+  int out, in;      /* weight [out, in]; vectors [out] */
+  int bias;         /* index of a size that is not 0 where there is a bias; -1: never */
+} lm_field;
+
+/* Fills the object's fields from `prefix`.name. False (and w->failed) after mx_fail. */
+bool lm_bind(lm_weights *w, const char *prefix, const lm_field *fields, int count, const int *sizes,
+             void *object);
+void lm_unbind(const lm_field *fields, int count, void *object);
+
+#endif
