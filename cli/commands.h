@@ -5,5 +5,8 @@
 #define CLI_COMMANDS_H
 
 int mlx_lm_cmd_check_memory(int argc, char **argv);
+int mlx_lm_cmd_generate(int argc, char **argv);
+int mlx_lm_cmd_logits(int argc, char **argv);
+int mlx_lm_cmd_tokenize(int argc, char **argv);
 
 #endif

@@ -14,6 +14,9 @@ typedef struct {
 static const command commands[] = {
     {"check_memory", mlx_lm_cmd_check_memory,
      "show how much memory a running process's arrays use"},
+    {"generate", mlx_lm_cmd_generate, "generate text from a prompt"},
+    {"logits", mlx_lm_cmd_logits, "write the logits of a forward pass to a file"},
+    {"tokenize", mlx_lm_cmd_tokenize, "texts to token ids and back, messages to prompts"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -1,0 +1,207 @@
+/* `mlx_lm generate`: a prompt, through the chat template, to text as it comes. */
+#include "commands.h"
+#include "mlx_lm/chat.h"
+#include "mlx_lm/generate.h"
+#include "options.h"
+#include "session.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+  const char *model, *system_prompt, *prompt, *prefill, *template_config;
+  const char *prompt_cache_file;
+  cli_texts extra_eos;
+  int max_tokens, top_k, min_tokens_to_keep, seed, max_kv_size;
+  int kv_bits, kv_group_size, quantized_kv_start;
+  double temp, top_p, min_p, xtc_probability, xtc_threshold;
+  bool ignore_template, default_template, verbose, trust_remote_code;
+} values;
+
+#define AT(field) offsetof(values, field)
+
+static const cli_option options[] = {
+    {"model", 0, CLI_TEXT, AT(model), "DIR", "folder of the checkpoint", NULL},
+    {"prompt", 'p', CLI_TEXT, AT(prompt), "TEXT", "message to the model; - reads standard input",
+     NULL},
+    {"max-tokens", 'm', CLI_INT, AT(max_tokens), "N", "most tokens to generate (default 100)",
+     NULL},
+    {"system-prompt", 0, CLI_TEXT, AT(system_prompt), "TEXT",
+     "system message for the chat template", NULL},
+    {"prefill-response", 0, CLI_TEXT, AT(prefill), "TEXT", "how the answer begins", NULL},
+    {"temp", 0, CLI_FLOAT, AT(temp), "T", "sampling temperature (default 0: the likeliest token)",
+     NULL},
+    {"top-p", 0, CLI_FLOAT, AT(top_p), "P",
+     "sample from the likeliest tokens of this total probability", NULL},
+    {"min-p", 0, CLI_FLOAT, AT(min_p), "P", "least probability, as a part of the likeliest token's",
+     NULL},
+    {"top-k", 0, CLI_INT, AT(top_k), "K", "sample from the K likeliest tokens", NULL},
+    {"min-tokens-to-keep", 0, CLI_INT, AT(min_tokens_to_keep), "N",
+     "tokens that --min-p must leave (default 1)", NULL},
+    {"xtc-probability", 0, CLI_FLOAT, AT(xtc_probability), "P",
+     "chance of XTC sampling for a token", NULL},
+    {"xtc-threshold", 0, CLI_FLOAT, AT(xtc_threshold), "P",
+     "probability above which XTC leaves tokens out", NULL},
+    {"seed", 0, CLI_INT, AT(seed), "N", "seed of the random numbers", NULL},
+    {"extra-eos-token", 0, CLI_TEXTS, AT(extra_eos), "TOKEN...",
+     "further tokens that end the answer", NULL},
+    {"ignore-chat-template", 0, CLI_FLAG, AT(ignore_template), NULL,
+     "give the prompt to the model as it is", NULL},
+    {"use-default-chat-template", 0, CLI_FLAG, AT(default_template), NULL,
+     "use ChatML where the tokenizer has no template", NULL},
+    {"chat-template-config", 0, CLI_TEXT, AT(template_config), "JSON",
+     "further variables for the chat template", NULL},
+    {"verbose", 0, CLI_SWITCH, AT(verbose), "BOOL",
+     "statistics around the text; False prints the text alone", NULL},
+    {"max-kv-size", 0, CLI_INT, AT(max_kv_size), "N", "tokens that the cache keeps", NULL},
+    {"prompt-cache-file", 0, CLI_TEXT, AT(prompt_cache_file), "FILE",
+     "saved cache of a prompt that this one continues", NULL},
+    {"kv-bits", 0, CLI_INT, AT(kv_bits), "N", "quantise the cache to this many bits", NULL},
+    {"kv-group-size", 0, CLI_INT, AT(kv_group_size), "N",
+     "group size of the quantised cache (default 64)", NULL},
+    {"quantized-kv-start", 0, CLI_INT, AT(quantized_kv_start), "N",
+     "tokens before the cache is quantised (default 5000)", NULL},
+    {"trust-remote-code", 0, CLI_FLAG, AT(trust_remote_code), NULL,
+     "accepted; nothing remote is ever run", NULL},
+};
+
+static const cli_command command = {"generate", "Generates text with a language model.", options,
+                                    sizeof options / sizeof *options};
+
+/* Python's command line writes line breaks as \n, and so do its users here. */
+static char *unescape(const char *text) {
+  char *out = malloc(strlen(text) + 1), *to = out;
+  for (const char *p = text; *p; p++) {
+    bool escape = p[0] == '\\' && (p[1] == 'n' || p[1] == 't');
+    *to++ = escape ? (p[1] == 'n' ? '\n' : '\t') : *p;
+    p += escape;
+  }
+  *to = 0;
+  return out;
+}
+
+static char *read_prompt(const char *prompt) {
+  return strcmp(prompt, "-") ? unescape(prompt) : cli_read_all(stdin);
+}
+
+static json_t *message(const char *role, const char *content) {
+  return json_pack("{s:s, s:s}", "role", role, "content", content);
+}
+
+/* The template's variables for one question; NULL after mx_fail. */
+static char *conversation(const values *v, const char *prompt) {
+  json_t *messages = json_array(), *all;
+  if (v->system_prompt) json_array_append_new(messages, message("system", v->system_prompt));
+  json_array_append_new(messages, message("user", prompt));
+  if (v->prefill) json_array_append_new(messages, message("assistant", v->prefill));
+  all = json_pack("{s:o, s:b, s:b}", "messages", messages, "add_generation_prompt", !v->prefill,
+                  "continue_final_message", v->prefill != NULL);
+  if (!all) return mx_fail("the prompt is not valid UTF-8");
+  json_error_t error;
+  json_t *more = v->template_config ? json_loads(v->template_config, 0, &error) : json_object();
+  if (!json_is_object(more))
+    mx_fail("--chat-template-config is not a JSON object");
+  else
+    json_object_update(all, more);
+  char *text = json_is_object(more) ? json_dumps(all, JSON_COMPACT) : NULL;
+  json_decref(more);
+  json_decref(all);
+  return text;
+}
+
+static int32_t *encode(const values *v, const cli_session *s, const char *prompt, size_t *count) {
+  const char *source = mlx_lm_tokenizer_chat_template(s->tokenizer, NULL);
+  if (!source && v->default_template) source = mlx_lm_default_chat_template();
+  if (v->ignore_template || !source)
+    return mlx_lm_tokenizer_encode(s->tokenizer, prompt, strlen(prompt), true, count);
+  char *variables = conversation(v, prompt);
+  char *text =
+      variables ? mlx_lm_apply_template(s->tokenizer, source, variables, strlen(variables)) : NULL;
+  free(variables);
+  int32_t *ids =
+      text ? mlx_lm_tokenizer_encode(s->tokenizer, text, strlen(text), false, count) : NULL;
+  free(text);
+  return ids;
+}
+
+static int print_statistics(const mlx_lm_response *r, bool any) {
+  puts("\n==========");
+  if (!any) puts("No text generated for this prompt");
+  if (!any) return 0;
+  printf("Prompt: %d tokens, %.3f tokens-per-sec\n", r->prompt_tokens, r->prompt_tps);
+  printf("Generation: %d tokens, %.3f tokens-per-sec\n", r->generation_tokens, r->generation_tps);
+  printf("Peak memory: %.3f GB\n", r->peak_memory);
+  return 0;
+}
+
+static int stream(const values *v, cli_session *s, const int32_t *ids, size_t count,
+                  const mlx_lm_generate_args *args) {
+  mlx_lm_generation *g = mlx_lm_stream_generate(s->model, s->tokenizer, ids, (int)count, args);
+  if (!g) return cli_fail(command.name);
+  mlx_lm_response r = {0};
+  bool any = false;
+  if (v->verbose) puts("==========");
+  while (!r.finish_reason && mlx_lm_generation_next(g, &r)) {
+    any |= r.text[0] != 0;
+    fputs(r.text, stdout);
+    fflush(stdout);
+  }
+  int status = r.finish_reason || !args->max_tokens ? 0 : cli_fail(command.name);
+  if (!status && v->verbose)
+    print_statistics(&r, any);
+  else
+    putchar('\n');
+  mlx_lm_generation_free(g);
+  return status;
+}
+
+static int run(const values *v, cli_session *s) {
+  size_t count = 0;
+  for (int i = 0; i < v->extra_eos.size; i++)
+    if (mlx_lm_tokenizer_add_eos_token(s->tokenizer, v->extra_eos.data[i]))
+      return cli_fail(command.name);
+  char *prompt = read_prompt(v->prompt);
+  int32_t *ids = encode(v, s, prompt, &count);
+  free(prompt);
+  if (!ids) return cli_fail(command.name);
+  mlx_lm_generate_args args = MLX_LM_GENERATE_DEFAULTS;
+  args.max_tokens = v->max_tokens;
+  args.sampler = (mlx_lm_sampler){.temp = v->temp,
+                                  .top_p = v->top_p,
+                                  .min_p = v->min_p,
+                                  .top_k = v->top_k,
+                                  .min_tokens_to_keep = v->min_tokens_to_keep,
+                                  .xtc_probability = v->xtc_probability,
+                                  .xtc_threshold = v->xtc_threshold};
+  int32_t *kept = cli_xtc_tokens(s->tokenizer, &args.sampler);
+  args.max_kv_size = v->max_kv_size;
+  args.kv_bits = v->kv_bits;
+  args.kv_group_size = v->kv_group_size;
+  args.quantized_kv_start = v->quantized_kv_start;
+  if (isatty(STDERR_FILENO)) args.progress = cli_show_progress;
+  int status = stream(v, s, ids, count, &args);
+  free(kept);
+  free(ids);
+  return status;
+}
+
+int mlx_lm_cmd_generate(int argc, char **argv) {
+  values v = {.prompt = "hello",
+              .max_tokens = 100,
+              .min_tokens_to_keep = 1,
+              .top_p = 1,
+              .seed = -1,
+              .verbose = true,
+              .kv_group_size = 64,
+              .quantized_kv_start = 5000};
+  int status = cli_parse(&command, argc, argv, &v);
+  if (status != CLI_GO) return status;
+  if (v.seed >= 0) mx_random_seed((uint64_t)v.seed);
+  cli_session s;
+  status = cli_open(&s, command.name, v.model) ? run(&v, &s) : 1;
+  cli_close(&s);
+  return status;
+}

@@ -1,0 +1,89 @@
+/* What the commands that run a model share. */
+#include "session.h"
+#include "base/alloc.h"
+#include "base/str.h"
+#include "options.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct {
+  const char *directory;
+  mlx_lm_tokenizer *tokenizer;
+  char *error; /* that thread's, told by the caller's */
+} tokenizer_load;
+
+static void *load_tokenizer(void *argument) {
+  tokenizer_load *load = argument;
+  load->tokenizer = mlx_lm_tokenizer_load(load->directory);
+  if (!load->tokenizer) load->error = mx_xstrdup(mx_error() ? mx_error() : "no tokenizer");
+  return NULL;
+}
+
+bool cli_open(cli_session *s, const char *command, const char *model) {
+  *s = (cli_session){0};
+  if (!model) {
+    fprintf(stderr, "mlx_lm %s: --model DIR is needed, the folder of a checkpoint\n", command);
+    return false;
+  }
+  tokenizer_load load = {.directory = model};
+  pthread_t thread;
+  bool apart = pthread_create(&thread, NULL, load_tokenizer, &load) == 0;
+  s->model = mlx_lm_load_model(model);
+  if (apart)
+    pthread_join(thread, NULL);
+  else
+    load_tokenizer(&load);
+  s->tokenizer = load.tokenizer;
+  if (load.error) mx_fail("%s", load.error); /* unless the model's error stands already */
+  free(load.error);
+  if (s->model && s->tokenizer) return true;
+  cli_fail(command);
+  return false;
+}
+
+void cli_close(cli_session *s) {
+  mlx_lm_model_free(s->model);
+  mlx_lm_tokenizer_free(s->tokenizer);
+}
+
+char *cli_read_all(FILE *in) {
+  mx_str text = {0};
+  char block[4096];
+  size_t n;
+  while ((n = fread(block, 1, sizeof block, in)) > 0) mx_str_append(&text, block, n);
+  return mx_str_take(&text);
+}
+
+int32_t *cli_xtc_tokens(const mlx_lm_tokenizer *t, mlx_lm_sampler *sampler) {
+  size_t breaks = 0, ends = 0;
+  int32_t *newline = mlx_lm_tokenizer_encode(t, "\n", 1, true, &breaks);
+  const int32_t *eos = mlx_lm_tokenizer_eos_ids(t, &ends);
+  int32_t *all = mx_xmalloc((breaks + ends) * sizeof *all);
+  if (breaks) memcpy(all, newline, breaks * sizeof *all);
+  if (ends) memcpy(all + breaks, eos, ends * sizeof *all);
+  free(newline);
+  sampler->xtc_special_tokens = all;
+  sampler->xtc_special_count = (int)(breaks + ends);
+  return all;
+}
+
+void cli_show_progress(void *unused, int processed, int total) {
+  static struct timespec began;
+  static bool shown;
+  struct timespec now;
+  (void)unused;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (processed == 0) {
+    began = now;
+    shown = false;
+  }
+  if (now.tv_sec - began.tv_sec >= 1 && processed < total) {
+    fprintf(stderr, "\rprompt: %d of %d tokens", processed, total);
+    shown = true;
+  } else if (shown && processed == total) {
+    fprintf(stderr, "\r\033[K");
+  }
+}

@@ -1,0 +1,28 @@
+/* What the commands that run a model share: the model with its tokenizer, progress, input. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include "mlx_lm/generate.h"
+
+#include <stdio.h>
+
+typedef struct cli_session {
+  mlx_lm_model *model;
+  mlx_lm_tokenizer *tokenizer;
+} cli_session;
+
+/* Loads both, at the same time. False after telling why in one line. */
+bool cli_open(cli_session *s, const char *command, const char *model);
+void cli_close(cli_session *s);
+
+/* All that is left of a stream; the caller frees it. */
+char *cli_read_all(FILE *in);
+
+/* Gives the sampler the tokens that XTC must not leave out (line breaks, ends of sequence), in
+ * memory that the caller frees. */
+int32_t *cli_xtc_tokens(const mlx_lm_tokenizer *tokenizer, mlx_lm_sampler *sampler);
+
+/* Progress of the prompt on a terminal, once it has taken longer than a second. */
+void cli_show_progress(void *unused, int processed, int total);
+
+#endif
