@@ -34,5 +34,31 @@ asan:
 tsan:
 	$(MAKE) test BUILD=build-tsan TYPE=Tsan
 
+# clang-format and clang-tidy over what git tracks; changes nothing. (Debian: clang-format, clang-tidy.)
+lint: build
+	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	clang-tidy -p $(BUILD) --quiet $$(git ls-files 'src/*.c' 'cli/*.c')
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# Every fuzz target for FUZZ_SECONDS each. (Debian: clang, libclang-rt-14-dev.)
+FUZZ_SECONDS ?= 600
+fuzz:
+	cmake -S . -B build-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Fuzz -DMLX_FUZZ=ON \
+	   -DMX_ISAS="baseline;avx2" >/dev/null
+	cmake --build build-fuzz -j $(JOBS)
+	for target in build-fuzz/fuzz_*; do [ ! -x $$target -o -d $$target ] || { \
+	   mkdir -p build-fuzz/corpus/$$(basename $$target); \
+	   (cd build-fuzz && ../$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 \
+	      -print_final_stats=1 corpus/$$(basename $$target)) || exit 1; }; done
+
+bench: build
+	for program in $(BUILD)/bench_*; do [ ! -x $$program -o -d $$program ] || $$program || exit 1; done
+
+PREFIX ?= /usr/local
+install: build
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

@@ -1,0 +1,12 @@
+# -DMLX_FUZZ=ON (clang only): each fuzz/fuzz_*.c becomes a libFuzzer program with ASan and UBSan.
+option(MLX_FUZZ "Build the fuzz targets" OFF)
+if(MLX_FUZZ)
+  file(GLOB FUZZ_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/fuzz_*.c)
+  foreach(source ${FUZZ_SOURCES})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_include_directories(${name} PRIVATE src include)
+    target_link_libraries(${name} PRIVATE mlx_lm_static mlxc_static PkgConfig::JANSSON)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()
