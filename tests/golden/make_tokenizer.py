@@ -428,6 +428,47 @@ def record(name, t, blobs):
     }
 
 
+ATOMS = (r"\s \S \w \W \d \D \h . \p{L} \P{L} \p{N} \p{P} \p{S} \p{M} \p{Z} \p{Lu} \p{Ll} \p{Lt} \p{Lm} \p{Lo} \p{Mc} \p{Me} \p{Nd} \p{Nl} \p{No} "
+         r"\p{Pd} \p{Po} \p{Sc} \p{Sm} \p{So} \p{Cc} \p{Cf} \p{Han} \p{Hiragana} \p{Katakana} \p{Hangul} \p{Latin} \p{Cyrillic} [[:punct:]] [[:xdigit:]] "
+         r"[^\s\p{L}\p{N}] [^\r\n\p{L}\p{N}] [^\r\n\p{L}\p{P}\p{S}] [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] [\p{Ll}\p{Lm}\p{Lo}\p{M}] [\p{L}\p{M}] [\p{P}\p{S}] "
+         r"[^(\s|[.,!?…。，、।۔،])] [一-龥\u3040-ゟ゠-ヿ] [\p{L}&&[^\p{Han}]] [^\S\n] (?i:k) (?i:[s-t]) \p{L}\b").split()
+
+
+def blocks():
+    """Every character, between others, in blocks."""
+    bounds = list(range(0, 0x34000, 0x1000)) + [0x34000]
+    ranges = [range(a, b) for a, b in zip(bounds, bounds[1:])] + [range(0xE0000, 0xE1000), range(0x10F000, 0x110000)]
+    for r in ranges:
+        yield "".join("a" + chr(c) + "\n" for c in r if not 0xD800 <= c < 0xE000)
+
+
+def fnv(text):
+    """FNV-1a, 32 bits, of UTF-8."""
+    h = 0x811C9DC5
+    for b in text.encode():
+        h = (h ^ b) * 0x01000193 & 0xFFFFFFFF
+    return h
+
+
+def properties():
+    """What each component that asks for characters' properties makes of every character: hashes of the
+    results for each block, for pre-tokenizers of the pieces joined with U+001F."""
+    norms = [N.NFC(), N.NFD(), N.NFKC(), N.NFKD(), N.Sequence([N.NFD(), N.NFC()]), N.Sequence([N.NFKD(), N.NFKC()]), N.Lowercase(), N.StripAccents(),
+             N.Nmt(), N.BertNormalizer(True, False, False, False), N.BertNormalizer(False, True, True, False)]
+    norms += [N.Replace(Regex(a), "") for a in ATOMS]
+    pres = [P.Punctuation("isolated"), P.Digits(True), P.WhitespaceSplit(), P.Whitespace(), P.BertPreTokenizer()]
+    texts = list(blocks())
+    t, out = Tokenizer(models.BPE()), []
+    for n in norms:
+        t.normalizer = n
+        out.append({"normalizer": json.loads(t.to_str())["normalizer"], "hashes": [fnv(n.normalize_str(x)) for x in texts]})
+    for p in pres:
+        t.pre_tokenizer = p
+        out.append({"pre_tokenizer": json.loads(t.to_str())["pre_tokenizer"],
+                    "hashes": [fnv("\x1f".join(s for s, _ in p.pre_tokenize_str(x))) for x in texts]})
+    return out
+
+
 def write(name, values):
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
     (HERE / f"{name}.json").write_text(text + "\n")
@@ -447,6 +488,7 @@ def main():
         else:
             write(name, values)
     write("rare", shared)
+    write("properties", properties())
 
 
 if __name__ == "__main__":

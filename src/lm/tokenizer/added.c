@@ -72,7 +72,8 @@ int tok_added_finish(tok_added *a, const tok_normalizer *normalizer) {
   memset(a->raw_starts, 0, sizeof a->raw_starts);
   memset(a->normalized_starts, 0, sizeof a->normalized_starts);
   mx_str text = {0};
-  int rc = tok_vocab_finish(&a->names);
+  tok_vocab_finish(&a->names);
+  int rc = 0;
   /* Of two that read the same the special one wins, then the earlier. */
   for (int classic = 0; classic < 2 && !rc; classic++)
     for (size_t i = 0; i < a->tokens.size && !rc; i++) {

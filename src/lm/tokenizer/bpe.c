@@ -37,8 +37,12 @@ static size_t merge_hash(uint64_t pair) {
   return (size_t)tok_mix(pair ^ 0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu);
 }
 
+static inline uint64_t pair_of(int32_t left, int32_t right) {
+  return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
+
 static inline const merge *find_merge(const bpe *b, int32_t left, int32_t right) {
-  uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+  uint64_t pair = pair_of(left, right);
   for (size_t i = merge_hash(pair) & b->merge_mask;; i = (i + 1) & b->merge_mask) {
     const merge *m = &b->merges[i];
     if (m->pair == pair) return m;
@@ -47,7 +51,7 @@ static inline const merge *find_merge(const bpe *b, int32_t left, int32_t right)
 }
 
 static void add_merge(bpe *b, int32_t left, int32_t right, uint32_t rank, int32_t merged) {
-  uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+  uint64_t pair = pair_of(left, right);
   size_t i = merge_hash(pair) & b->merge_mask;
   while (b->merges[i].pair != UINT64_MAX && b->merges[i].pair != pair) i = (i + 1) & b->merge_mask;
   b->merges[i] = (merge){pair, rank, merged};
@@ -61,49 +65,99 @@ static bool starts_with_space_mark(const char *s, size_t size) {
   return size >= 3 && !memcmp(s, SPACE_MARK, 3);
 }
 
-/* One merge of two texts that stand after each other in `text`, the first of them `left` long. */
-static int load_merge(tok_model *m, const tok_place *at, const mx_str *text, size_t left,
-                      uint32_t rank) {
-  bpe *b = m->state;
-  const char *second = text->data + left;
-  size_t right = text->size - left;
-  int32_t left_id = tok_vocab_find(&m->vocab, text->data, left);
-  int32_t right_id = tok_vocab_find(&m->vocab, second, right), merged = NONE;
-  if (right >= b->prefix_size && b->prefix_size) {
-    mx_str joined = {0};
-    mx_str_append(&joined, text->data, left);
-    mx_str_append(&joined, second + b->prefix_size, right - b->prefix_size);
-    merged = tok_vocab_find(&m->vocab, joined.data, joined.size);
-    mx_str_free(&joined);
-  } else if (!b->prefix_size) {
-    merged = tok_vocab_find(&m->vocab, text->data, text->size);
+/* Merges as they are read: a batch at a time, so that the look-ups of one do not wait for those of
+ * another. */
+#define BATCH 32
+typedef struct {
+  mx_str text; /* of all of them, each pair's two in a row */
+  struct {
+    size_t start, left, right;
+    uint64_t hashes[3]; /* of the left, the right, and both joined */
+    int32_t ids[3];
+  } pairs[BATCH];
+  size_t count;
+  uint32_t rank; /* of the first */
+} batch;
+
+/* Takes one merge: "a b", or ["a", "b"]. 1 taken, 0 a comment, -1 bad. */
+static int take_merge(tok_json *j, batch *m) {
+  size_t start = m->text.size, left;
+  if (tok_json_take(j, '[')) {
+    if (!tok_json_string(j, &m->text)) return -1;
+    left = m->text.size - start;
+    if (!tok_json_take(j, ',') || !tok_json_string(j, &m->text) || !tok_json_take(j, ']'))
+      return -1;
+  } else {
+    if (!tok_json_string(j, &m->text)) return -1;
+    char *text = m->text.data + start;
+    size_t size = m->text.size - start;
+    if (size >= 8 && !memcmp(text, "#version", 8)) return 0;
+    char *space = memchr(text, ' ', size);
+    if (!space || memchr(space + 1, ' ', size - (size_t)(space + 1 - text))) return -1;
+    left = (size_t)(space - text);
+    memmove(space, space + 1, size - left - 1);
+    m->text.size--;
   }
-  if (left_id == NONE || right_id == NONE || merged == NONE)
-    return tok_fail(
-        at, "\"merges\": merge %u of \"%.*s\" and \"%.*s\" has no token in the vocabulary", rank,
-        (int)(left < 60 ? left : 60), text->data, (int)(right < 60 ? right : 60), second);
-  if (!ends_in_space_mark(text->data, left) && starts_with_space_mark(second, right))
-    b->chunkable = false;
-  add_merge(b, left_id, right_id, rank, merged);
-  return 0;
+  m->pairs[m->count].start = start;
+  m->pairs[m->count].left = left;
+  m->pairs[m->count++].right = m->text.size - start - left;
+  return 1;
 }
 
-/* Takes one merge: "a b", or ["a", "b"]. The texts go to `text`. 1 taken, 0 a comment, -1 bad. */
-static int take_merge(tok_json *j, mx_str *text, size_t *left) {
-  mx_str_clear(text);
-  if (tok_json_take(j, '[')) {
-    if (!tok_json_string(j, text)) return -1;
-    *left = text->size;
-    return tok_json_take(j, ',') && tok_json_string(j, text) && tok_json_take(j, ']') ? 1 : -1;
+/* The joined text of a pair: what the prefix adds to its right half is gone there. The prefix's
+ * models are small: they may take the slow way. */
+static int32_t find_joined(const tok_model *m, const char *text, size_t left, size_t right,
+                           uint64_t hash) {
+  const bpe *b = m->state;
+  if (!b->prefix_size) return tok_vocab_find_hashed(&m->vocab, text, left + right, hash);
+  if (right < b->prefix_size) return NONE;
+  mx_str joined = {0};
+  mx_str_append(&joined, text, left);
+  mx_str_append(&joined, text + left + b->prefix_size, right - b->prefix_size);
+  int32_t id = tok_vocab_find(&m->vocab, joined.data, joined.size);
+  mx_str_free(&joined);
+  return id;
+}
+
+/* Enters a batch into the table and empties it. */
+static int add_batch(tok_model *m, const tok_place *at, batch *batch) {
+  bpe *b = m->state;
+  for (size_t i = 0; i < batch->count; i++) {
+    const char *text = batch->text.data + batch->pairs[i].start;
+    size_t left = batch->pairs[i].left, right = batch->pairs[i].right;
+    uint64_t *hashes = batch->pairs[i].hashes;
+    hashes[0] = tok_hash(text, left);
+    hashes[1] = tok_hash(text + left, right);
+    hashes[2] = tok_hash(text, left + right);
+    for (int k = 0; k < 3; k++) tok_vocab_prefetch(&m->vocab, hashes[k]);
   }
-  if (!tok_json_string(j, text)) return -1;
-  if (text->size >= 8 && !memcmp(text->data, "#version", 8)) return 0;
-  char *space = memchr(text->data, ' ', text->size);
-  if (!space || memchr(space + 1, ' ', text->size - (size_t)(space + 1 - text->data))) return -1;
-  *left = (size_t)(space - text->data);
-  memmove(space, space + 1, text->size - *left - 1);
-  text->size--;
-  return 1;
+  for (size_t i = 0; i < batch->count; i++)
+    for (int k = 0; k < 3; k++) tok_vocab_prefetch_text(&m->vocab, batch->pairs[i].hashes[k]);
+  for (size_t i = 0; i < batch->count; i++) {
+    const char *text = batch->text.data + batch->pairs[i].start;
+    size_t left = batch->pairs[i].left, right = batch->pairs[i].right;
+    const uint64_t *hashes = batch->pairs[i].hashes;
+    int32_t *ids = batch->pairs[i].ids;
+    ids[0] = tok_vocab_find_hashed(&m->vocab, text, left, hashes[0]);
+    ids[1] = tok_vocab_find_hashed(&m->vocab, text + left, right, hashes[1]);
+    ids[2] = find_joined(m, text, left, right, hashes[2]);
+    if (ids[0] == NONE || ids[1] == NONE || ids[2] == NONE)
+      return tok_fail(at,
+                      "\"merges\": \"%.*s\" and \"%.*s\", merge %zu, make no token of the "
+                      "vocabulary",
+                      (int)(left < 60 ? left : 60), text, (int)(right < 60 ? right : 60),
+                      text + left, batch->rank + i);
+    if (!ends_in_space_mark(text, left) && starts_with_space_mark(text + left, right))
+      b->chunkable = false;
+    __builtin_prefetch(&b->merges[merge_hash(pair_of(ids[0], ids[1])) & b->merge_mask], 1);
+  }
+  for (size_t i = 0; i < batch->count; i++) {
+    const int32_t *ids = batch->pairs[i].ids;
+    add_merge(b, ids[0], ids[1], batch->rank++, ids[2]);
+  }
+  batch->count = 0;
+  mx_str_clear(&batch->text);
+  return 0;
 }
 
 static int load_merges(tok_model *m, const tok_place *at, tok_json *j) {
@@ -116,18 +170,17 @@ static int load_merges(tok_model *m, const tok_place *at, tok_json *j) {
   b->merges = mx_xmalloc(slots * sizeof *b->merges);
   memset(b->merges, 0xff, slots * sizeof *b->merges);
   b->merge_mask = slots - 1;
-  mx_str text = {0};
-  uint32_t rank = 0;
+  batch batch = {0};
   int rc = 0;
   for (bool first = true; !rc && !tok_json_take(j, ']'); first = false) {
-    size_t left = 0;
-    int taken = first || tok_json_take(j, ',') ? take_merge(j, &text, &left) : -1;
+    int taken = first || tok_json_take(j, ',') ? take_merge(j, &batch) : -1;
     if (taken < 0)
-      rc = tok_fail(at, "\"merges\": merge %u should be two tokens", rank);
-    else if (taken)
-      rc = load_merge(m, at, &text, left, rank++);
+      rc = tok_fail(at, "\"merges\": merge %zu should be two tokens", batch.rank + batch.count);
+    else if (batch.count == BATCH)
+      rc = add_batch(m, at, &batch);
   }
-  mx_str_free(&text);
+  if (!rc) rc = add_batch(m, at, &batch);
+  mx_str_free(&batch.text);
   return rc;
 }
 

@@ -1,5 +1,4 @@
 /* Decoders. Each step reads a row of texts and writes another. */
-#define _GNU_SOURCE /* memmem */
 #include "lm/tokenizer/decoder.h"
 #include "base/alloc.h"
 #include "lm/tokenizer/model.h"

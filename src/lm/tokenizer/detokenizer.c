@@ -17,7 +17,7 @@ struct mlx_lm_detokenizer {
   mx_str segment;
   /* The naive kind alone: tokens of the current line, where it begins in the text, and whether
    * `text` shows all of them. */
-  size_t line_token, line_start;
+  size_t line_token, line_start, line_start_characters;
   bool current;
 };
 
@@ -29,7 +29,7 @@ mlx_lm_detokenizer *mlx_lm_detokenizer_new(const mlx_lm_tokenizer *tokenizer) {
 }
 
 void mlx_lm_detokenizer_reset(mlx_lm_detokenizer *d) {
-  d->tokens.size = d->offset = d->line_token = d->line_start = 0;
+  d->tokens.size = d->offset = d->line_token = d->line_start = d->line_start_characters = 0;
   d->current = false;
   mx_str_clear(&d->text);
   mx_str_clear(&d->pending);
@@ -128,7 +128,11 @@ static void refresh(mlx_lm_detokenizer *d, bool final) {
   while (!final && ends_unfinished(&d->text, d->line_start)) d->text.size -= 3;
   if (d->text.data) d->text.data[d->text.size] = 0;
   bool ended = d->text.size > d->line_start && d->text.data[d->text.size - 1] == '\n' && !held;
-  if (ended || final) d->line_start = d->text.size, d->line_token = d->tokens.size;
+  if (!ended && !final) return;
+  d->line_start_characters +=
+      tok_utf8_count(d->text.data + d->line_start, d->text.size - d->line_start);
+  d->line_start = d->text.size;
+  d->line_token = d->tokens.size;
 }
 
 int mlx_lm_detokenizer_add_token(mlx_lm_detokenizer *d, int32_t token) {
@@ -162,22 +166,27 @@ const char *mlx_lm_detokenizer_text(mlx_lm_detokenizer *d, size_t *length) {
   return mx_str_c(&d->text);
 }
 
-/* Where a character begins, by its number; the end where there are fewer. */
-static size_t place_of(const mx_str *s, size_t character) {
-  size_t at = 0;
-  while (at < s->size && character--) at += tok_utf8_size((unsigned char)s->data[at]);
+/* Where the next segment begins, of a text decoded by lines. Offsets there count characters, since
+ * a line decoded anew may come out shorter, and mlx_lm counts on; `start` and `before` are a place
+ * that stands, in bytes and in characters. */
+static size_t naive_offset(const mlx_lm_detokenizer *d, size_t start, size_t before) {
+  size_t at = d->offset < before ? 0 : start;
+  size_t characters = d->offset < before ? d->offset : d->offset - before;
+  while (at < d->text.size && characters--) at += tok_utf8_size((unsigned char)d->text.data[at]);
   return at;
 }
 
 const char *mlx_lm_detokenizer_last_segment(mlx_lm_detokenizer *d, size_t *length) {
-  size_t size, from;
-  const char *text = mlx_lm_detokenizer_text(d, &size);
-  /* A line decoded anew may come out shorter; mlx_lm counts its characters then too. */
   bool naive = d->tokenizer->stream_kind == TOK_NAIVE;
-  from = naive ? place_of(&d->text, d->offset) : d->offset;
+  size_t size, start = d->line_start, before = d->line_start_characters;
+  const char *text = mlx_lm_detokenizer_text(d, &size);
+  size_t from = naive ? naive_offset(d, start, before) : d->offset;
   mx_str_clear(&d->segment);
   mx_str_append(&d->segment, text + from, size - from);
-  d->offset = naive ? tok_utf8_count(text, size) : size;
+  d->offset = size;
+  if (naive)
+    d->offset =
+        d->line_start_characters + tok_utf8_count(text + d->line_start, size - d->line_start);
   if (length) *length = d->segment.size;
   return mx_str_c(&d->segment);
 }

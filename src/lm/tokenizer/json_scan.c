@@ -1,5 +1,4 @@
 /* A JSON reader that takes one value at a time. */
-#define _GNU_SOURCE /* strtod_l */
 #include "lm/tokenizer/json_scan.h"
 #include "lm/tokenizer/utf8.h"
 
@@ -7,17 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-char tok_json_peek(tok_json *j) {
-  while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t')) j->p++;
-  return j->p < j->end ? *j->p : 0;
-}
-
-bool tok_json_take(tok_json *j, char c) {
-  if (tok_json_peek(j) != c || j->p == j->end) return false;
-  j->p++;
-  return true;
-}
 
 /* The four digits after \u, or -1. */
 static int32_t hex4(const char *p, const char *end) {
@@ -98,30 +86,40 @@ bool tok_json_number(tok_json *j, double *value) {
   return n && !*end;
 }
 
+/* A string from its opening mark on; its end, or NULL. */
+static const char *skip_string(const char *p, const char *end) {
+  for (p++; p < end && *p != '"'; p++)
+    if (*p == '\\') p++;
+  return p < end ? p + 1 : NULL;
+}
+
+/* What a byte is to someone who only counts brackets. */
+enum { PLAIN, MARK, OPEN, CLOSE };
+static const unsigned char bracket_classes[256] = {
+    ['"'] = MARK, ['['] = OPEN, ['{'] = OPEN, [']'] = CLOSE, ['}'] = CLOSE};
+
 bool tok_json_skip(tok_json *j) {
+  char c = tok_json_peek(j);
+  if (c == '"') return (j->p = skip_string(j->p, j->end)) != NULL;
+  if (c != '{' && c != '[') {
+    const char *from = j->p;
+    while (j->p < j->end && !strchr(" \t\r\n,:]}[{\"", *j->p)) j->p++;
+    return j->p > from;
+  }
+  const char *p = j->p;
   size_t depth = 0;
-  do {
-    char c = tok_json_peek(j);
-    if (c == '"') {
-      for (j->p++; j->p < j->end && *j->p != '"'; j->p++)
-        if (*j->p == '\\') j->p++;
-      if (j->p >= j->end) return false;
-      j->p++;
-    } else if (c == '{' || c == '[') {
-      depth++, j->p++;
-    } else if (c == '}' || c == ']') {
-      if (!depth--) return false;
-      j->p++;
-    } else if (c == ',' || c == ':') {
-      if (!depth) return false;
-      j->p++;
-    } else {
-      const char *from = j->p;
-      while (j->p < j->end && !strchr(" \t\r\n,:]}[{\"", *j->p)) j->p++;
-      if (j->p == from) return false;
+  while (p < j->end) {
+    int class = bracket_classes[(unsigned char)*p];
+    if (class == MARK) {
+      p = skip_string(p, j->end);
+      if (!p) return false;
+      continue;
     }
-  } while (depth);
-  return true;
+    p++;
+    depth += class == OPEN;
+    if (class == CLOSE && !--depth) return j->p = p, true;
+  }
+  return false;
 }
 
 /* Takes an object's next key, after its { or the last value; false at its end. `bad` is set where
@@ -176,8 +174,6 @@ void tok_json_cut(const char *text, size_t size, tok_json_parts *parts) {
     if (!cut.p) continue;
     mx_str_append(&parts->rest, at, (size_t)(cut.p - at));
     mx_str_puts(&parts->rest, "null");
-    for (const char *p = cut.p; p < cut.end; p++) /* so that messages count lines rightly */
-      if (*p == '\n') mx_str_putc(&parts->rest, '\n');
     at = cut.end;
   }
   mx_str_append(&parts->rest, at, (size_t)(text + size - at));

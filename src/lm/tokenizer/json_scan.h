@@ -14,9 +14,17 @@ typedef struct {
 } tok_json;
 
 /* Moves over white space; the byte that follows, or 0 at the end. */
-char tok_json_peek(tok_json *j);
+static inline char tok_json_peek(tok_json *j) {
+  while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t')) j->p++;
+  return j->p < j->end ? *j->p : 0;
+}
+
 /* Takes this byte if it comes next. */
-bool tok_json_take(tok_json *j, char c);
+static inline bool tok_json_take(tok_json *j, char c) {
+  if (tok_json_peek(j) != c || j->p == j->end) return false;
+  j->p++;
+  return true;
+}
 /* Takes a string, appending its text to out. */
 bool tok_json_string(tok_json *j, mx_str *out);
 /* Takes a non-negative integer below 2^31. */

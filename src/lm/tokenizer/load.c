@@ -1,6 +1,5 @@
 /* Loading a checkpoint's tokenizer: tokenizer.json, and what the files beside it say of special
  * tokens, chat templates and the ids that end a text. */
-#define _DEFAULT_SOURCE /* opendir's d_name, strdup */
 #include "base/alloc.h"
 #include "lm/tokenizer/tokenizer.h"
 #include "lm/tokenizer/utf8.h"
@@ -9,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *tok_named(const tok_named_texts *list, const char *name) {
   for (size_t i = 0; i < list->size; i++)
@@ -28,12 +28,22 @@ void tok_name(tok_named_texts *list, const char *name, const char *text, size_t 
 
 /* Reads a whole file into out: 1, or 0 where there is none, or -1 after mx_fail. */
 static int read_file(const char *path, mx_str *out) {
+  struct stat status = {0};
   FILE *file = fopen(path, "rb");
   if (!file && (errno == ENOENT || errno == ENOTDIR)) return 0;
-  char buffer[1 << 16];
-  size_t n;
-  while (file && (n = fread(buffer, 1, sizeof buffer, file)) > 0) mx_str_append(out, buffer, n);
-  bool bad = !file || ferror(file);
+  if (file && !fstat(fileno(file), &status) && S_ISDIR(status.st_mode)) errno = EISDIR;
+  bool bad = !file || S_ISDIR(status.st_mode);
+  size_t capacity = status.st_size > 0 ? (size_t)status.st_size : 0, n = 1;
+  while (!bad && n) {
+    if (out->capacity < out->size + capacity + 2) {
+      out->capacity = out->size + capacity + 4096;
+      out->data = mx_xrealloc(out->data, out->capacity);
+    }
+    n = fread(out->data + out->size, 1, out->capacity - out->size - 1, file);
+    out->size += n;
+    out->data[out->size] = 0;
+    bad = ferror(file);
+  }
   int error = errno;
   if (file) fclose(file);
   if (!bad) return 1;

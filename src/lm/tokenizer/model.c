@@ -37,7 +37,7 @@ void tok_model_free(tok_model *m) {
 
 int tok_read_vocab(tok_vocab *v, const tok_place *at, tok_json *j) {
   if (!j->p || !tok_json_take(j, '{')) return tok_fail(at, "\"vocab\" should be an object");
-  tok_vocab_reserve(v, (size_t)(j->end - j->p) / 32 + 64);
+  tok_vocab_reserve(v, (size_t)(j->end - j->p) / 20 + 64);
   bool first = true;
   while (!tok_json_take(j, '}')) {
     size_t offset = v->arena.size;
@@ -53,8 +53,9 @@ int tok_read_vocab(tok_vocab *v, const tok_place *at, tok_json *j) {
     first = false;
     if (v->arena.size > UINT32_MAX / 2) return tok_fail(at, "\"vocab\" is too large");
   }
-  if (!tok_vocab_finish(v)) return 0;
-  return -1;
+  size_t odd = tok_vocab_finish(v);
+  if (odd) return tok_fail(at, "\"vocab\": id %zu is too high for %zu tokens", odd, v->count);
+  return 0;
 }
 
 uint32_t tok_byte_char(unsigned char byte) {

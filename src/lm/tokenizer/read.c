@@ -71,7 +71,8 @@ mlx_lm_tokenizer *tok_read(const char *file, const char *text, size_t size) {
   tok_json_cut(text, size, &parts);
   json_t *root = json_loadb(mx_str_c(&parts.rest), parts.rest.size, JSON_ALLOW_NUL, &error);
   mlx_lm_tokenizer *t = NULL;
-  if (!root) {
+  if (!root) { /* the whole file once more, for the line */
+    json_decref(json_loadb(text, size, JSON_ALLOW_NUL, &error));
     mx_fail("[tokenizer] %s: bad JSON at line %d: %s", file, error.line, error.text);
   } else if (!json_is_object(root)) {
     mx_fail("[tokenizer] %s: should be an object", file);

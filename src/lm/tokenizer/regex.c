@@ -1,7 +1,6 @@
 /* Matching: PCRE2 with JIT, and its limits. A text may be megabytes of one character class, so the
  * JIT stack may grow far, and where it still overflows, the interpreter (whose stack is on the
  * heap) takes over. */
-#define _GNU_SOURCE /* memmem */
 #include "lm/tokenizer/regex.h"
 #include "base/alloc.h"
 
@@ -17,40 +16,57 @@
 
 struct tok_regex {
   pcre2_code *code; /* NULL for a literal */
+  bool jit;
   char *literal;
   size_t size;
 };
 
-static pthread_key_t stack_key;
-static pthread_once_t stack_once = PTHREAD_ONCE_INIT;
+/* What matching needs, one a thread: made when it first matches, gone with it. */
+typedef struct {
+  pcre2_match_context *context;
+  pcre2_jit_stack *stack; /* address space until it is touched */
+  pcre2_match_data *data;
+  bool busy;
+} matcher;
 
-static void free_stack(void *stack) { pcre2_jit_stack_free(stack); }
-static void make_key(void) { pthread_key_create(&stack_key, free_stack); }
+static pcre2_compile_context *compile_context;
+static pthread_key_t matcher_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* One JIT stack a thread, made when it first matches; address space until it is touched. */
-static pcre2_jit_stack *thread_stack(void *unused) {
-  (void)unused;
-  pthread_once(&stack_once, make_key);
-  pcre2_jit_stack *stack = pthread_getspecific(stack_key);
-  if (!stack) {
-    stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_LIMIT, NULL);
-    pthread_setspecific(stack_key, stack);
-  }
-  return stack;
+static void free_matcher(void *value) {
+  matcher *m = value;
+  pcre2_match_data_free(m->data);
+  pcre2_match_context_free(m->context);
+  pcre2_jit_stack_free(m->stack);
+  free(m);
 }
 
-static pcre2_match_context *match_context;
-static pcre2_compile_context *compile_context;
-static pthread_once_t context_once = PTHREAD_ONCE_INIT;
-
-static void make_contexts(void) {
+static void initialise(void) {
+  pthread_key_create(&matcher_key, free_matcher);
   compile_context = pcre2_compile_context_create(NULL);
   pcre2_set_newline(compile_context, PCRE2_NEWLINE_LF);
-  match_context = pcre2_match_context_create(NULL);
-  pcre2_jit_stack_assign(match_context, thread_stack, NULL);
-  pcre2_set_match_limit(match_context, UINT32_MAX);
-  pcre2_set_depth_limit(match_context, UINT32_MAX);
-  pcre2_set_heap_limit(match_context, HEAP_LIMIT_KIB);
+}
+
+static matcher *new_matcher(void) {
+  matcher *m = mx_xcalloc(1, sizeof *m);
+  m->context = pcre2_match_context_create(NULL);
+  m->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_LIMIT, NULL);
+  m->data = pcre2_match_data_create(1, NULL);
+  pcre2_jit_stack_assign(m->context, NULL, m->stack);
+  pcre2_set_match_limit(m->context, UINT32_MAX);
+  pcre2_set_depth_limit(m->context, UINT32_MAX);
+  pcre2_set_heap_limit(m->context, HEAP_LIMIT_KIB);
+  return m;
+}
+
+/* The thread's matcher, or one of its own where that is in use. */
+static matcher *take_matcher(void) {
+  pthread_once(&once, initialise);
+  matcher *m = pthread_getspecific(matcher_key);
+  if (!m) pthread_setspecific(matcher_key, m = new_matcher());
+  if (m->busy) m = new_matcher();
+  m->busy = true;
+  return m;
 }
 
 tok_regex *tok_regex_literal(const char *text, size_t size) {
@@ -67,7 +83,7 @@ tok_regex *tok_regex_new(const char *pattern, size_t size, const char *where) {
     mx_str_free(&translated);
     return NULL;
   }
-  pthread_once(&context_once, make_contexts);
+  pthread_once(&once, initialise);
   int error;
   PCRE2_SIZE at;
   pcre2_code *code =
@@ -80,8 +96,8 @@ tok_regex *tok_regex_new(const char *pattern, size_t size, const char *where) {
     return mx_fail("%s: bad regular expression \"%.*s\": %s", where, (int)(size < 200 ? size : 200),
                    pattern, message);
   }
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* where there is no JIT, the interpreter serves */
   tok_regex *re = mx_xcalloc(1, sizeof *re);
+  re->jit = !pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* else the interpreter serves */
   re->code = code;
   return re;
 }
@@ -95,21 +111,27 @@ void tok_regex_free(tok_regex *re) {
 
 void tok_find_start(tok_find *f, const tok_regex *re, const char *text, size_t size) {
   *f = (tok_find){re, text, size, 0, SIZE_MAX, NULL};
-  if (re->code) f->data = pcre2_match_data_create(1, NULL);
+  if (re->code) f->matcher = take_matcher();
 }
 
 void tok_find_end(tok_find *f) {
-  if (f->data) pcre2_match_data_free(f->data);
-  f->data = NULL;
+  matcher *m = f->matcher;
+  f->matcher = NULL;
+  if (m && m == pthread_getspecific(matcher_key))
+    m->busy = false;
+  else if (m)
+    free_matcher(m);
 }
 
 static int match(tok_find *f) {
+  matcher *m = f->matcher;
   PCRE2_SPTR text = (PCRE2_SPTR)f->text;
-  int rc =
-      pcre2_match(f->re->code, text, f->size, f->at, PCRE2_NO_UTF_CHECK, f->data, match_context);
+  int rc = f->re->jit ? pcre2_jit_match(f->re->code, text, f->size, f->at, PCRE2_NO_UTF_CHECK,
+                                        m->data, m->context)
+                      : PCRE2_ERROR_JIT_STACKLIMIT;
   if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-    rc = pcre2_match(f->re->code, text, f->size, f->at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, f->data,
-                     match_context);
+    rc = pcre2_match(f->re->code, text, f->size, f->at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, m->data,
+                     m->context);
   if (rc >= 0) return 1;
   if (rc == PCRE2_ERROR_NOMATCH) return 0;
   char message[256];
@@ -133,7 +155,7 @@ int tok_find_next(tok_find *f, size_t *start, size_t *end) {
   while (f->at <= f->size) {
     int rc = match(f);
     if (rc <= 0) return rc;
-    PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(f->data);
+    PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(((matcher *)f->matcher)->data);
     if (bounds[0] == bounds[1] && bounds[1] == f->last_end) {
       do f->at++;
       while (f->at < f->size && (f->text[f->at] & 0xc0) == 0x80);

@@ -22,7 +22,7 @@ typedef struct {
   const tok_regex *re;
   const char *text; /* valid UTF-8 */
   size_t size, at, last_end;
-  void *data; /* PCRE2's match data */
+  void *matcher; /* what PCRE2 works with */
 } tok_find;
 
 void tok_find_start(tok_find *f, const tok_regex *re, const char *text, size_t size);

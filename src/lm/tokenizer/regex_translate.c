@@ -2,7 +2,6 @@
  * classes nest and intersect, properties and shorthands follow Unicode 16 whatever PCRE2 knows,
  * (?m) is PCRE2's (?s), an option without a colon reaches over alternatives, and a + after {n,m}
  * repeats instead of holding. */
-#define _GNU_SOURCE /* memmem */
 #include "base/vec.h"
 #include "lm/tokenizer/regex.h"
 #include "lm/tokenizer/unicode.h"
@@ -141,7 +140,17 @@ static const struct {
     {"whitespace", SPACE_ITEMS, 0},
     {"xdigit", HEX_ITEMS, 0},
     {"word", WORD_ITEMS, WORD_MASK},
-    {"han", "\\p{sc:Han}\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}", 0},
+    /* Scripts with recent characters. */
+    {"arabic", "\\p{sc:Arabic}\\x{897}\\x{10ec2}-\\x{10ec4}\\x{10efc}-\\x{10eff}", 0},
+    {"cyrillic", "\\p{sc:Cyrillic}\\x{1c89}-\\x{1c8a}\\x{1e030}-\\x{1e06d}\\x{1e08f}", 0},
+    {"devanagari", "\\p{sc:Devanagari}\\x{11b00}-\\x{11b09}", 0},
+    {"han", "\\p{sc:Han}\\x{2b739}\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}", 0},
+    {"hiragana", "\\p{sc:Hiragana}\\x{1b132}", 0},
+    {"kannada", "\\p{sc:Kannada}\\x{cf3}", 0},
+    {"katakana", "\\p{sc:Katakana}\\x{1b155}", 0},
+    {"lao", "\\p{sc:Lao}\\x{ece}", 0},
+    {"latin", "\\p{sc:Latin}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{1df25}-\\x{1df2a}", 0},
+    {"myanmar", "\\p{sc:Myanmar}\\x{116d0}-\\x{116e3}", 0},
 };
 
 /* What a shorthand letter stands for; upper case is its complement. */

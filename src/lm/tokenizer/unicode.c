@@ -201,8 +201,7 @@ bool tok_is_punctuation(uint32_t c) {
     return (c > ' ' && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') ||
            (c > 'z' && c < 0x7f);
   if (c == 0x166d || c == 0x111c9) return true; /* a symbol and a mark since */
-  return category_within(c, UTF8PROC_CATEGORY_PC, UTF8PROC_CATEGORY_PO) &&
-         tok_category(c) == (int)utf8proc_category((utf8proc_int32_t)c) &&
+  return category_within(c, UTF8PROC_CATEGORY_PC, UTF8PROC_CATEGORY_PO) && !recent(c) &&
          !tok_in_ranges(late_punctuation, COUNT(late_punctuation), c);
 }
 

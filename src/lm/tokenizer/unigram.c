@@ -57,7 +57,7 @@ static int load(tok_model *m, const tok_place *at, const json_t *config, tok_jso
     return -1;
   if (u->unk_id >= 0 && (size_t)u->unk_id >= count)
     return tok_fail(at, "\"unk_id\" is %d, but there are %zu tokens", u->unk_id, count);
-  if (tok_vocab_finish(&m->vocab)) return -1;
+  tok_vocab_finish(&m->vocab);
   for (size_t n = 0; n < m->vocab.count; n++) {
     const tok_entry *e = &m->vocab.entries[n];
     tok_trie_add(&u->trie, m->vocab.arena.data + e->offset, e->size, e->id, true);

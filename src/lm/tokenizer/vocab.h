@@ -14,13 +14,16 @@ typedef struct {
   int32_t id;
 } tok_entry;
 
+/* All that a look-up needs, so that it touches the slot and the text alone. */
 typedef struct {
-  uint32_t tag, entry; /* upper half of the hash; entry number + 1, 0 where free */
+  uint32_t tag; /* upper half of the hash */
+  uint32_t offset, size;
+  int32_t id; /* -1 where free */
 } tok_slot;
 
 typedef struct {
   mx_str arena;
-  tok_entry *entries;
+  tok_entry *entries; /* as they were added */
   size_t count, capacity;
   tok_slot *slots;
   size_t slot_count; /* a power of two */
@@ -58,12 +61,24 @@ void tok_vocab_reserve(tok_vocab *v, size_t count);
  * keeps its place and takes the new id. */
 void tok_vocab_add_last(tok_vocab *v, size_t offset, int32_t id);
 void tok_vocab_add(tok_vocab *v, const char *text, size_t size, int32_t id);
-/* Builds the way back, once all are added. -1 after mx_fail where ids are too far apart. */
-int tok_vocab_finish(tok_vocab *v);
+/* Builds the way back, once all are added. 0, or the highest id, where that is out of all proportion
+ * to the tokens there are and no way back was built. */
+size_t tok_vocab_finish(tok_vocab *v);
 void tok_vocab_free(tok_vocab *v);
 
-/* The id of a text, or -1. */
+/* The id of a text, or -1; the second with its tok_hash at hand, after tok_vocab_prefetch. */
 int32_t tok_vocab_find(const tok_vocab *v, const char *text, size_t size);
+int32_t tok_vocab_find_hashed(const tok_vocab *v, const char *text, size_t size, uint64_t hash);
+
+static inline void tok_vocab_prefetch(const tok_vocab *v, uint64_t hash) {
+  if (v->slot_count) __builtin_prefetch(&v->slots[hash & (v->slot_count - 1)]);
+}
+
+/* The next step: the text of the slot. */
+static inline void tok_vocab_prefetch_text(const tok_vocab *v, uint64_t hash) {
+  const tok_slot *slot = v->slot_count ? &v->slots[hash & (v->slot_count - 1)] : NULL;
+  if (slot && slot->tag == (uint32_t)(hash >> 32)) __builtin_prefetch(v->arena.data + slot->offset);
+}
 
 /* The text of an id, or NULL. */
 static inline const char *tok_vocab_text(const tok_vocab *v, int64_t id, size_t *size) {
