@@ -130,7 +130,7 @@ static void refresh(mlx_lm_detokenizer *d, bool final) {
   bool ended = d->text.size > d->line_start && d->text.data[d->text.size - 1] == '\n' && !held;
   if (!ended && !final) return;
   d->line_start_characters +=
-      tok_utf8_count(d->text.data + d->line_start, d->text.size - d->line_start);
+      tok_utf8_count(mx_str_c(&d->text) + d->line_start, d->text.size - d->line_start);
   d->line_start = d->text.size;
   d->line_token = d->tokens.size;
 }

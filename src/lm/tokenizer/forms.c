@@ -179,9 +179,11 @@ static void compose_all(elements *e) {
   e->size = kept;
 }
 
-/* Sorts a run of marks by class, keeping the order within one. */
-static void order_marks(element *run, size_t count, elements *spare) {
+/* Sorts the marks from a place on by class, keeping the order within one. */
+static void order_marks(elements *e, size_t from, elements *spare) {
+  size_t count = e->size - from;
   if (count < 2) return;
+  element *run = e->data + from;
   if (count > 32) { /* counting sort: classes are below 256 */
     size_t starts[257] = {0};
     for (size_t i = 0; i < count; i++) starts[run[i].ccc + 1]++;
@@ -210,13 +212,13 @@ void tok_form_apply(tok_form form, const char *text, size_t size, mx_str *out) {
     for (size_t i = 0; i < n; i++) {
       element x = {(uint32_t)parts[i], combining_class((uint32_t)parts[i])};
       if (!x.ccc) {
-        order_marks(e.data + run, e.size - run, &spare);
+        order_marks(&e, run, &spare);
         run = e.size + 1;
       }
       mx_vec_push(&e, x);
     }
   }
-  order_marks(e.data + run, e.size - run, &spare);
+  order_marks(&e, run, &spare);
   if (form == TOK_NFC || form == TOK_NFKC) compose_all(&e);
   for (size_t i = 0; i < e.size; i++) tok_utf8_append(out, e.data[i].c);
   mx_vec_free(&e);

@@ -487,7 +487,7 @@ static size_t interval_size(const char *p, const char *end) {
 
 static void wrap(mx_str *out, size_t start) {
   mx_str tail = {0};
-  mx_str_append(&tail, out->data + start, out->size - start);
+  mx_str_append(&tail, mx_str_c(out) + start, out->size - start);
   out->size = start;
   mx_str_puts(out, "(?:");
   mx_str_append(out, mx_str_c(&tail), tail.size);

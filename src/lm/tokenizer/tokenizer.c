@@ -112,6 +112,7 @@ int32_t *mlx_lm_tokenizer_encode(const mlx_lm_tokenizer *tokenizer, const char *
     length = d->repaired.size;
   }
   tok_ids ids = {0};
+  mx_vec_reserve(&ids, length / 4 + 16);
   int rc = encode_at(t, d, text, length, &ids);
   return_desk(t, d, length);
   if (rc) {
