@@ -4,7 +4,9 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
+int mlx_lm_cmd_benchmark(int argc, char **argv);
 int mlx_lm_cmd_check_memory(int argc, char **argv);
+int mlx_lm_cmd_convert(int argc, char **argv);
 int mlx_lm_cmd_generate(int argc, char **argv);
 int mlx_lm_cmd_logits(int argc, char **argv);
 int mlx_lm_cmd_tokenize(int argc, char **argv);

@@ -12,8 +12,10 @@ typedef struct {
 } command;
 
 static const command commands[] = {
+    {"benchmark", mlx_lm_cmd_benchmark, "time prompt processing and generation"},
     {"check_memory", mlx_lm_cmd_check_memory,
      "show how much memory a running process's arrays use"},
+    {"convert", mlx_lm_cmd_convert, "quantise, dequantise, or change the dtype of a checkpoint"},
     {"generate", mlx_lm_cmd_generate, "generate text from a prompt"},
     {"logits", mlx_lm_cmd_logits, "write the logits of a forward pass to a file"},
     {"tokenize", mlx_lm_cmd_tokenize, "texts to token ids and back, messages to prompts"},

@@ -28,7 +28,7 @@ const char *mlx_lm_model_type_at(int i) {
   return NULL;
 }
 
-static const lm_family *family_of(lm_config *config) {
+const lm_family *lm_family_of(lm_config *config) {
   const char *type = lm_config_text(config, "model_type", NULL);
   const lm_family *family = type ? find_family(type) : NULL;
   if (!type)
@@ -50,7 +50,7 @@ static bool load_state(mlx_lm_model *m, const char *directory) {
 
 mlx_lm_model *mlx_lm_load_model(const char *directory) {
   lm_config *config = lm_config_load(directory);
-  const lm_family *family = config ? family_of(config) : NULL;
+  const lm_family *family = config ? lm_family_of(config) : NULL;
   if (!family) {
     lm_config_free(config);
     return NULL;

@@ -21,4 +21,7 @@ typedef struct lm_family {
   int (*vocab_size)(const void *model);
 } lm_family;
 
+/* The family of the config's model_type; NULL after mx_fail. */
+const lm_family *lm_family_of(lm_config *config);
+
 #endif

@@ -108,7 +108,7 @@ lm_weights *lm_weights_load(const char *directory, lm_config *config) {
     good = mx_load_safetensors(files.data[i], w->arrays, NULL) == 0;
   for (size_t i = 0; i < files.size; i++) free(files.data[i]);
   mx_vec_free(&files);
-  w->used = mx_xcalloc(mx_array_map_size(w->arrays), sizeof *w->used);
+  w->uses = mx_xcalloc(mx_array_map_size(w->arrays), sizeof *w->uses);
   if (good) return w;
   lm_weights_free(w);
   return NULL;
@@ -117,7 +117,7 @@ lm_weights *lm_weights_load(const char *directory, lm_config *config) {
 void lm_weights_free(lm_weights *w) {
   if (!w) return;
   mx_array_map_free(w->arrays);
-  free(w->used);
+  free(w->uses);
   free(w);
 }
 
@@ -129,13 +129,13 @@ bool lm_weights_has(const lm_weights *w, const char *name) {
 
 void lm_weights_ignore(lm_weights *w, const char *part) {
   for (size_t i = 0; i < mx_array_map_size(w->arrays); i++)
-    if (strstr(mx_array_map_name(w->arrays, i), part)) w->used[i] = true;
+    if (strstr(mx_array_map_name(w->arrays, i), part)) w->uses[i] = LM_IGNORED;
 }
 
 bool lm_weights_check_all_used(lm_weights *w) {
   size_t extra = 0, first = 0;
   for (size_t i = mx_array_map_size(w->arrays); i-- > 0;)
-    if (!w->used[i]) {
+    if (w->uses[i] == LM_UNUSED) {
       extra++;
       first = i;
     }
@@ -180,7 +180,7 @@ static mx take(lm_weights *w, const char *name, const int *shape, int ndim) {
     w->failed = true;
     return NULL;
   }
-  w->used[i] = true;
+  w->uses[i] = LM_USED;
   if (mx_ndim(a) == ndim && !memcmp(mx_shape(a), shape, (size_t)ndim * sizeof *shape))
     return mx_retain(a);
   wrong_shape(w, name, a, shape, ndim);
@@ -199,8 +199,7 @@ static int quantization_number(lm_weights *w, const json_t *q, const char *key, 
   return otherwise;
 }
 
-/* Fills group_size, bits and mode; leaves bits 0 where the layer is not quantised. */
-static void quantization_for(lm_weights *w, const char *path, lm_matrix *m) {
+void lm_weights_quantization(lm_weights *w, const char *path, lm_matrix *m) {
   const json_t *all = quantization_of(w->config), *own = json_object_get(all, path);
   if (!all || json_is_false(own)) return;
   mx_str scales = {0};
@@ -223,7 +222,7 @@ static bool take_matrix(lm_weights *w, const char *prefix, const lm_field *f, in
                         lm_matrix *m) {
   mx_str name = {0};
   join(&name, prefix, f->name, "");
-  quantization_for(w, name.data, m);
+  lm_weights_quantization(w, name.data, m);
   if (!m->bits) {
     join(&name, prefix, f->name, "weight");
     m->weight = take(w, name.data, (int[]){out, in}, 2);

@@ -6,11 +6,14 @@
 #include "lm/layers.h"
 #include "mlx/mx.h"
 
+/* What became of a weight of the checkpoint. */
+typedef enum lm_use { LM_UNUSED, LM_USED, LM_IGNORED } lm_use;
+
 typedef struct lm_weights {
   lm_config *config;  /* borrowed: its "quantization" decides which layers are quantised */
   const char *source; /* the folder, for messages */
   mx_array_map *arrays;
-  bool *used; /* [arrays]: taken by some field */
+  lm_use *uses; /* [arrays] */
   bool failed;
 } lm_weights;
 
@@ -20,9 +23,11 @@ lm_weights *lm_weights_load(const char *directory, lm_config *config);
 void lm_weights_free(lm_weights *w);
 
 bool lm_weights_has(const lm_weights *w, const char *name);
-/* Counts the weights whose name contains `part` as used: the model has no need of them. */
+/* Passes over the weights whose name contains `part`: the model has no need of them. */
 void lm_weights_ignore(lm_weights *w, const char *part);
-/* Fails where a weight was used by no field. */
+/* How the layer at `path` is quantised: fills group_size, bits and mode; bits 0 where it is not. */
+void lm_weights_quantization(lm_weights *w, const char *path, lm_matrix *matrix);
+/* Fails where a weight was neither used nor passed over. */
 bool lm_weights_check_all_used(lm_weights *w);
 
 /* How a table names a model's weights: one row a field. Dimensions are indices into the model's
