@@ -5,6 +5,7 @@
 #define CLI_COMMANDS_H
 
 int mlx_lm_cmd_benchmark(int argc, char **argv);
+int mlx_lm_cmd_chat(int argc, char **argv);
 int mlx_lm_cmd_check_memory(int argc, char **argv);
 int mlx_lm_cmd_convert(int argc, char **argv);
 int mlx_lm_cmd_generate(int argc, char **argv);

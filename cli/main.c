@@ -13,6 +13,7 @@ typedef struct {
 
 static const command commands[] = {
     {"benchmark", mlx_lm_cmd_benchmark, "time prompt processing and generation"},
+    {"chat", mlx_lm_cmd_chat, "talk with a model on the terminal"},
     {"check_memory", mlx_lm_cmd_check_memory,
      "show how much memory a running process's arrays use"},
     {"convert", mlx_lm_cmd_convert, "quantise, dequantise, or change the dtype of a checkpoint"},
