@@ -1,14 +1,16 @@
 /* Products with quantised matrices: few rows of activations go to the kernels that read the weights
- * in place. */
+ * in place, many to the matrix product, which opens the weights as it packs them. */
 #include "drivers/qmm.h"
 #include "base/half.h"
 #include "base/pool.h"
+#include "drivers/gemm.h"
 #include "kernels/kernels.h"
 #include "memory/memory.h"
 
 #include <string.h>
 
 #define ROWS_AT_A_TIME 16
+#define MOST_FEW 32       /* rows of x; beyond, opening the weights once costs less */
 #define GRAIN_BYTES 16384 /* of weights: what is worth waking a thread for */
 #define SPAN 512          /* columns that a task of the untransposed product holds as floats */
 
@@ -50,24 +52,45 @@ static void store(void *p, int64_t i, mx_dtype dtype, float value) {
     ((mx_f16 *)p)[i] = mx_f32_to_f16(value);
 }
 
-/* The transposed product over floats, for activations that integers cannot hold (infinities). */
-static void run_open_rows(void *context, int64_t begin, int64_t end) {
-  const job *j = context;
-  const mx_qmm_product *p = j->p;
-  float weights[SPAN];
-  int64_t step = SPAN / p->w.group;
-  for (int64_t n = begin; n < end; n++) {
-    float sums[ROWS_AT_A_TIME] = {0};
-    for (int64_t g = 0; g < p->w.groups; g += step) {
-      int64_t count = p->w.groups - g < step ? p->w.groups - g : step;
-      mx_k->qmm_open(&p->w, n, g, count, weights);
-      for (int64_t m = 0; m < j->x.rows; m++)
-        for (int64_t k = 0; k < count * p->w.group; k++)
-          sums[m] += weights[k] * load(p->x, (j->m + m) * p->ldx + g * p->w.group + k, p->dtype);
+/* Columns [first, first + count) of a transposed W, that is rows of it, opened into floats. */
+static void open_rows(const void *context, int64_t first, int64_t count, int64_t begin, int64_t k,
+                      float *out, int64_t ld) {
+  const mx_qmm_weights *w = context;
+  for (int64_t n = 0; n < count; n++)
+    mx_k->qmm_open(w, first + n, begin / w->group, k / w->group, out + n * ld);
+}
+
+/* The same of a W that is not transposed: parts of whole groups. */
+static void open_columns(const void *context, int64_t first, int64_t count, int64_t begin,
+                         int64_t k, float *out, int64_t ld) {
+  const mx_qmm_weights *w = context;
+  float floats[SPAN];
+  for (int64_t done = 0; done < count;) {
+    int64_t g = (first + done) / w->group, skip = (first + done) % w->group;
+    int64_t n = w->group - skip < count - done ? w->group - skip : count - done;
+    for (int64_t row = 0; row < k; row++) {
+      mx_k->qmm_open(w, begin + row, g, 1, floats);
+      for (int64_t i = 0; i < n; i++) out[(done + i) * ld + row] = floats[skip + i];
     }
-    for (int64_t m = 0; m < j->x.rows; m++)
-      store(p->out, (j->m + m) * p->ldo + n, p->dtype, sums[m]);
+    done += n;
   }
+}
+
+/* Rows of x from m on: W is opened into the panels of a matrix product. */
+static int many_rows(const mx_qmm_product *p, int64_t m, int64_t rows) {
+  mx_gemm_product product = {.dtype = p->dtype,
+                             .m = rows,
+                             .n = p->n,
+                             .k = p->k,
+                             .a = element(p->x, m * p->ldx, p->dtype),
+                             .out = element(p->out, m * p->ldo, p->dtype),
+                             .a_row = p->ldx,
+                             .a_column = 1,
+                             .out_row = p->ldo,
+                             .alpha = 1};
+  mx_gemm_opened opened = {p->transpose ? open_rows : open_columns, &p->w,
+                           p->transpose ? p->w.group : 1};
+  return mx_gemm_with_opened(&product, &opened);
 }
 
 static int few_rows(job *j) {
@@ -78,9 +101,9 @@ static int few_rows(job *j) {
   bool finite = true;
   for (int64_t m = 0; m < j->x.rows; m++)
     finite &= mx_k->qmm_load_row(&j->x, m, element(p->x, (j->m + m) * p->ldx, p->dtype), p->dtype);
-  mx_pool_run(p->n, rows_grain(&p->w), finite ? run_rows : run_open_rows, j);
+  if (finite) mx_pool_run(p->n, rows_grain(&p->w), run_rows, j);
   mx_buffer_release(work);
-  return 0;
+  return finite ? 0 : many_rows(p, j->m, j->x.rows); /* integers cannot hold infinities */
 }
 
 /* Columns of out, in groups: out = sum over k of x[k] * row k of W. */
@@ -116,6 +139,7 @@ static int few_rows_untransposed(job *j) {
 }
 
 int mx_qmm(const mx_qmm_product *p) {
+  if (p->m > MOST_FEW) return many_rows(p, 0, p->m);
   for (int64_t m = 0; m < p->m; m += ROWS_AT_A_TIME) {
     int64_t rows = p->m - m < ROWS_AT_A_TIME ? p->m - m : ROWS_AT_A_TIME;
     job j = {.p = p,

@@ -1,0 +1,301 @@
+/* The matrix product's five loops: blocks of rows, of columns and of k are packed by all threads
+ * together and then multiplied tile by tile. Products with a few rows or columns go another way,
+ * that reads the matrix once. */
+#include "drivers/gemm.h"
+#include "base/half.h"
+#include "base/pool.h"
+#include "kernels/kernels.h"
+#include "memory/memory.h"
+#include "mlx/mx/error.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define MOST_ROWS 2016    /* of a, packed at a time */
+#define MOST_COLUMNS 4096 /* of b */
+#define TILE_COLUMNS 256  /* their panels stay in the second cache */
+#define TILE_ROWS 240
+#define FEW 4           /* rows or columns that go to the kernels for vectors */
+#define SMALL (1 << 16) /* multiplications not worth a second thread */
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
+
+static void *element(const void *p, int64_t i, mx_dtype dtype) {
+  return (char *)p + i * (int64_t)mx_dtype_size(dtype);
+}
+
+typedef struct {
+  const mx_gemm_product *p;
+  const mx_gemm_opened *opened;
+  mx_gemm_sizes sizes;
+  mx_gemm_source a, b; /* the blocks being multiplied */
+  int64_t k_begin, column_begin;
+  mx_gemm_block block;                               /* the whole of them; a tile is a part of it */
+  int64_t twofold;                                   /* 2 for complex64: real rows a row */
+  int64_t a_panels, b_panels, tile_rows, tiles_down; /* tiles in panels of a */
+  char *a_packed, *b_packed;
+} job;
+
+static size_t number(const job *j) { return j->p->dtype == MX_FLOAT64 ? 8 : 4; }
+
+/* Columns of an opened b, as floats in a scratch that is packed like any matrix. */
+static void pack_opened(const job *j, int64_t begin, int64_t end) {
+  float floats[64 * 128];
+  int nr = j->sizes.nr;
+  for (int64_t panel = begin; panel < end; panel++) {
+    int64_t first = panel * nr, columns = least(nr, j->b.count - first);
+    float *to = (float *)j->b_packed + panel * nr * j->b.k;
+    for (int64_t k = 0; k < j->b.k; k += 128) {
+      int64_t depth = least(128, j->b.k - k);
+      j->opened->open(j->opened->context, j->column_begin + first, columns, j->k_begin + k, depth,
+                      floats, 128);
+      mx_gemm_source s = {floats, MX_FLOAT32, columns, depth, 128, 1};
+      mx_k->gemm_pack(&s, nr, 0, 1, false, to + k * nr);
+    }
+  }
+}
+
+/* Panels of a, then those of b. */
+static void pack(void *context, int64_t begin, int64_t end) {
+  job *j = context;
+  if (begin < j->a_panels)
+    mx_k->gemm_pack(&j->a, j->sizes.mr, begin, least(end, j->a_panels), true, j->a_packed);
+  begin = begin > j->a_panels ? begin - j->a_panels : 0;
+  end -= j->a_panels;
+  if (begin >= end) return;
+  if (j->opened)
+    pack_opened(j, begin, end);
+  else
+    mx_k->gemm_pack(&j->b, j->sizes.nr, begin, end, false, j->b_packed);
+}
+
+/* Tiles, down the rows first, so that neighbours share their part of b. */
+static void multiply(void *context, int64_t begin, int64_t end) {
+  const job *j = context;
+  for (int64_t t = begin; t < end; t++) {
+    int64_t row = t % j->tiles_down * j->tile_rows * j->sizes.mr,
+            column = t / j->tiles_down * TILE_COLUMNS;
+    mx_gemm_block tile = j->block;
+    tile.a = j->a_packed + (size_t)(row * tile.k) * number(j);
+    tile.b = j->b_packed + (size_t)(column * tile.k) * number(j);
+    tile.m = least(j->tile_rows * j->sizes.mr, j->block.m - row);
+    tile.n = least(TILE_COLUMNS, j->block.n - column);
+    tile.sums = (char *)tile.sums + (size_t)(row * tile.sums_ld + column) * number(j);
+    tile.out = element(tile.out, row / j->twofold * tile.out_ld + column, tile.dtype);
+    if (tile.c) tile.c = element(tile.c, row * tile.c_row + column * tile.c_column, tile.dtype);
+    mx_k->gemm_block(&tile);
+  }
+}
+
+/* Rows [i, i + m) by columns [c, c + n), through all of k. */
+static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, void *sums,
+                          int64_t depth) {
+  const mx_gemm_product *p = j->p;
+  bool in_place = p->dtype == MX_FLOAT32 || p->dtype == MX_FLOAT64;
+  bool plain = in_place && p->alpha == 1 && !p->c;
+  j->a = (mx_gemm_source){NULL, p->dtype, m, 0, p->a_row, p->a_column};
+  j->b = (mx_gemm_source){NULL, p->dtype, n, 0, p->b_column, p->b_row};
+  j->block =
+      (mx_gemm_block){.m = m * j->twofold,
+                      .n = n,
+                      .out = element(p->out, i * p->out_row + c, p->dtype),
+                      .out_ld = p->out_row,
+                      .dtype = p->dtype,
+                      .c = p->c ? element(p->c, i * p->c_row + c * p->c_column, p->dtype) : NULL,
+                      .c_row = p->c_row,
+                      .c_column = p->c_column,
+                      .alpha = p->alpha,
+                      .beta = p->beta};
+  j->block.sums = sums ? sums : j->block.out;
+  j->block.sums_ld = sums ? n : p->out_row;
+  j->a_panels = pieces(j->block.m, j->sizes.mr);
+  j->b_panels = pieces(n, j->sizes.nr);
+  int64_t across = pieces(n, TILE_COLUMNS), wanted = pieces(4 * mx_pool_threads(), across);
+  j->tile_rows = pieces(j->a_panels, wanted);
+  if (j->tile_rows > TILE_ROWS / j->sizes.mr) j->tile_rows = TILE_ROWS / j->sizes.mr;
+  j->tiles_down = pieces(j->a_panels, j->tile_rows);
+  j->column_begin = c;
+  int64_t alone = m * n * p->k < SMALL ? INT64_MAX : 1;
+  for (int64_t k = 0; k < p->k; k += depth) {
+    j->k_begin = k;
+    j->a.k = j->b.k = least(depth, p->k - k);
+    j->a.data = element(p->a, i * p->a_row + k * p->a_column, p->dtype);
+    j->b.data = element(p->b, c * p->b_column + k * p->b_row, p->dtype);
+    j->block.k = j->a.k * j->twofold;
+    j->block.first = k == 0;
+    j->block.finish = k + depth >= p->k && !plain;
+    mx_pool_run(j->a_panels + j->b_panels, alone, pack, j);
+    mx_pool_run(j->tiles_down * across, alone, multiply, j);
+  }
+}
+
+static int64_t round_up(int64_t n, int64_t step) { return pieces(n, step) * step; }
+
+/* Blocks of k of even depth: a short last one would waste the tiles' loading and storing. */
+static int64_t depth_for(const job *j) {
+  int64_t most = j->sizes.depth / j->twofold;
+  int64_t depth = round_up(pieces(j->p->k, pieces(j->p->k, most)), 4);
+  return j->opened ? round_up(depth, j->opened->granule) : depth;
+}
+
+static int blocked(const mx_gemm_product *p, const mx_gemm_opened *opened) {
+  job j = {.p = p, .opened = opened, .twofold = p->dtype == MX_COMPLEX64 ? 2 : 1};
+  j.sizes = mx_k->gemm_sizes(p->dtype);
+  int64_t depth = depth_for(&j), rows = least(p->m, MOST_ROWS), columns = least(p->n, MOST_COLUMNS);
+  bool in_place = p->dtype == MX_FLOAT32 || p->dtype == MX_FLOAT64;
+  bool separate = p->k > depth && (!in_place || p->c == p->out);
+  size_t a_bytes =
+      (size_t)(round_up(rows * j.twofold, j.sizes.mr) * depth * j.twofold) * number(&j);
+  size_t b_bytes = (size_t)(round_up(columns, j.sizes.nr) * depth * j.twofold) * number(&j);
+  size_t sum_bytes = separate ? (size_t)(rows * j.twofold * columns) * number(&j) : 0;
+  a_bytes = (a_bytes + 63) & ~(size_t)63, b_bytes = (b_bytes + 63) & ~(size_t)63;
+  mx_buffer *work = mx_buffer_new(a_bytes + b_bytes + sum_bytes);
+  if (!work) return -1;
+  j.a_packed = work->data;
+  j.b_packed = j.a_packed + a_bytes;
+  void *sums = separate ? j.b_packed + b_bytes : NULL;
+  for (int64_t i = 0; i < p->m; i += rows)
+    for (int64_t c = 0; c < p->n; c += columns)
+      multiply_part(&j, i, least(rows, p->m - i), c, least(columns, p->n - c), sums, depth);
+  mx_buffer_release(work);
+  return 0;
+}
+
+/* A few vectors against a matrix of `n` rows or columns. */
+typedef struct {
+  mx_gemv v;
+  mx_gemm_block to;
+  bool dots;
+  int64_t out_vector, out_step, c_vector,
+      c_step; /* strides from one vector to the next, and within */
+  void *out;
+  const void *c;
+} vector_job;
+
+#define VECTOR_SPAN 1024
+
+static void run_vectors(void *context, int64_t begin, int64_t end) {
+  const vector_job *j = context;
+  double sums[VECTOR_SPAN * FEW];
+  mx_dtype dtype = j->v.dtype;
+  size_t size = dtype == MX_FLOAT64 ? 8 : 4;
+  for (int64_t n = begin; n < end; n += VECTOR_SPAN) {
+    int64_t count = least(VECTOR_SPAN, end - n);
+    (j->dots ? mx_k->gemv_dot : mx_k->gemv_axpy)(&j->v, n, n + count, sums);
+    for (int64_t m = 0; m < j->v.m; m++) {
+      int64_t at = j->dots ? m : m * count, step = j->dots ? j->v.m : 1;
+      void *out = element(j->out, m * j->out_vector + n * j->out_step, dtype);
+      const void *c = j->c ? element(j->c, m * j->c_vector + n * j->c_step, dtype) : NULL;
+      mx_k->gemm_finish((char *)sums + (size_t)at * size, step, count, &j->to, out, j->out_step, c,
+                        j->c_step);
+    }
+  }
+}
+
+static float float_at(const void *p, int64_t i, mx_dtype dtype) {
+  if (dtype == MX_FLOAT32) return ((const float *)p)[i];
+  if (dtype == MX_BFLOAT16) return mx_bf16_to_f32(((const mx_bf16 *)p)[i]);
+  return mx_f16_to_f32(((const mx_f16 *)p)[i]);
+}
+
+/* Vectors x [m][k] with strides, as floats side by side. */
+static void gather_vectors(const void *x, mx_dtype dtype, int64_t m, int64_t k, int64_t row,
+                           int64_t column, void *out) {
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t s = 0; s < k; s++)
+      if (dtype == MX_FLOAT64)
+        ((double *)out)[i * k + s] = ((const double *)x)[i * row + s * column];
+      else
+        ((float *)out)[i * k + s] = float_at(x, i * row + s * column, dtype);
+}
+
+static int vectors(const mx_gemm_product *p, bool left) {
+  vector_job j = {.to = {.dtype = p->dtype, .alpha = p->alpha, .beta = p->beta},
+                  .out = p->out,
+                  .c = p->c,
+                  .out_vector = left ? p->out_row : 1,
+                  .out_step = left ? 1 : p->out_row,
+                  .c_vector = left ? p->c_row : p->c_column,
+                  .c_step = left ? p->c_column : p->c_row};
+  int64_t along = left ? p->b_row : p->a_column, across = left ? p->b_column : p->a_row;
+  int64_t m = left ? p->m : p->n, n = left ? p->n : p->m;
+  mx_buffer *work = mx_buffer_new((size_t)(m * p->k) * 8);
+  if (!work) return -1;
+  gather_vectors(left ? p->a : p->b, p->dtype, m, p->k, left ? p->a_row : p->b_column,
+                 left ? p->a_column : p->b_row, work->data);
+  j.dots = along == 1;
+  j.v = (mx_gemv){.w = left ? p->b : p->a,
+                  .dtype = p->dtype,
+                  .w_stride = j.dots ? across : along,
+                  .k = p->k,
+                  .m = m,
+                  .x = work->data,
+                  .x_stride = p->k};
+  int64_t grain = SMALL / 4 / (p->k + 1) + 1;
+  mx_pool_run(n, j.dots || grain > 64 ? grain : 64, run_vectors, &j);
+  mx_buffer_release(work);
+  return 0;
+}
+
+/* Whether the matrix can be read in rows that are contiguous one way or the other. */
+static bool streams(int64_t row, int64_t column) { return row == 1 || column == 1; }
+
+static void write_scaled(const mx_gemm_product *p) {
+  mx_gemm_block to = {.dtype = p->dtype, .alpha = 0, .beta = p->beta};
+  double zero = 0;
+  for (int64_t i = 0; i < p->m; i++) {
+    void *out = element(p->out, i * p->out_row, p->dtype);
+    if (!p->c)
+      memset(out, 0, (size_t)p->n * mx_dtype_size(p->dtype));
+    else
+      mx_k->gemm_finish(&zero, 0, p->n, &to, out, 1, element(p->c, i * p->c_row, p->dtype),
+                        p->c_column);
+  }
+}
+
+int mx_gemm(const mx_gemm_product *p) {
+  if (p->m == 0 || p->n == 0) return 0;
+  if (p->k == 0) {
+    write_scaled(p);
+    return 0;
+  }
+  if (p->dtype != MX_COMPLEX64 && p->m <= FEW && streams(p->b_row, p->b_column))
+    return vectors(p, true);
+  if (p->dtype != MX_COMPLEX64 && p->n <= FEW && streams(p->a_row, p->a_column))
+    return vectors(p, false);
+  return blocked(p, NULL);
+}
+
+int mx_gemm_with_opened(const mx_gemm_product *p, const mx_gemm_opened *b) {
+  return p->m && p->n ? blocked(p, b) : 0;
+}
+
+typedef struct {
+  const mx_gemm_product *p;
+  const mx_gemm_batch *batch;
+  _Atomic int failed;
+} batch_job;
+
+static void run_batch(void *context, int64_t begin, int64_t end) {
+  batch_job *j = context;
+  for (int64_t i = begin; i < end; i++) {
+    mx_gemm_product p = *j->p;
+    p.a = element(p.a, j->batch->a ? j->batch->a[i] : 0, p.dtype);
+    p.b = element(p.b, j->batch->b ? j->batch->b[i] : 0, p.dtype);
+    if (p.c) p.c = element(p.c, j->batch->c ? j->batch->c[i] : 0, p.dtype);
+    p.out = element(p.out, i * j->batch->out, p.dtype);
+    if (mx_gemm(&p)) j->failed = 1;
+  }
+}
+
+int mx_gemm_batched(const mx_gemm_product *p, const mx_gemm_batch *batch) {
+  batch_job j = {p, batch, 0};
+  int64_t work = p->m * p->n * (p->k + 1), grain = SMALL / (work + 1) + 1;
+  if (batch->count >= 4 * mx_pool_threads() || work < 8 * SMALL)
+    mx_pool_run(batch->count, grain, run_batch, &j);
+  else
+    run_batch(&j, 0, batch->count);
+  if (j.failed) mx_fail("[matmul] Unable to allocate work space"); /* on this thread too */
+  return j.failed ? -1 : 0;
+}
