@@ -130,6 +130,15 @@ void mx_update_layout(mx a) {
   a->dense = a->row_contiguous || is_dense(a);
 }
 
+bool mx_is_column_major(mx a) {
+  int64_t step = 1;
+  for (int i = 0; i < a->ndim && a->size > 1; i++) {
+    if (mx_shape_of(a)[i] != 1 && mx_strides_of(a)[i] != step) return false;
+    step *= mx_shape_of(a)[i];
+  }
+  return true;
+}
+
 static void set_data(mx out, mx_buffer *owned, char *data) {
   mx_buffer_release(out->buffer);
   out->buffer = owned;

@@ -69,6 +69,8 @@ bool mx_is_donatable(mx in);
 void mx_row_major(const int *shape, int ndim, int64_t *strides);
 /* Recomputes row_contiguous and dense from the shape and strides. */
 void mx_update_layout(mx a);
+/* Whether the elements lie one after another in column-major order. */
+bool mx_is_column_major(mx a);
 /* Evaluates if need be, and waits; false after mx_fail. Provided by the evaluator. */
 bool mx_ensure(mx a);
 

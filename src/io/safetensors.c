@@ -1,18 +1,12 @@
 /* Loading and saving safetensors: mapped by path, read at once from a source. */
 #include "io/safetensors.h"
-#include "array/scope.h"
 #include "base/alloc.h"
-#include "base/file.h"
+#include "io/files.h"
 #include "mlx/mx/cast.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static bool header_length(const unsigned char *bytes, const char *label, uint64_t *length) {
   *length = 0;
@@ -22,76 +16,22 @@ static bool header_length(const unsigned char *bytes, const char *label, uint64_
   return false;
 }
 
-/* The tensor at `data` in the buffer, or a copy where its address does not suit its dtype. */
-static mx tensor_in(const mx_st_tensor *t, mx_buffer *buffer, size_t offset) {
-  mx a = mx_array_alloc(t->dtype, t->shape, t->ndim);
-  if (!a) return NULL;
-  size_t item = mx_dtype_size(t->dtype), align = t->dtype == MX_COMPLEX64 ? 4 : item;
-  char *data = (char *)buffer->data + offset;
-  if ((uintptr_t)data % align == 0) {
-    mx_out_adopt(a, mx_buffer_retain(buffer), offset);
-  } else {
-    if (!mx_out_alloc(a)) {
-      mx_release(a);
-      return NULL;
-    }
-    memcpy(a->data, data, t->bytes);
-  }
-  atomic_store_explicit(&a->status, MX_AVAILABLE, memory_order_release);
-  return a;
-}
-
 static int add_tensors(const mx_st_header *h, mx_buffer *buffer, size_t data,
                        mx_array_map *arrays) {
   for (size_t i = 0; i < h->count; i++) {
-    mx a = tensor_in(&h->tensors[i], buffer, data + h->tensors[i].begin);
+    const mx_st_tensor *t = &h->tensors[i];
+    mx a = mx_io_array(buffer, data + t->begin, t->dtype, t->shape, t->ndim);
     if (!a) return -1;
-    mx_array_map_put(arrays, h->tensors[i].name, a);
+    mx_array_map_put(arrays, t->name, a);
     mx_release(a);
   }
   return 0;
 }
 
-/* ---- By path: the file is mapped, and unmapped when the last array goes ---- */
-
-typedef struct {
-  void *address;
-  size_t bytes;
-} mapping;
-
-static void unmap(void *payload) {
-  mapping *m = payload;
-  munmap(m->address, m->bytes);
-  free(m);
-}
-
-static mx_buffer *map_file(const char *path) {
-  struct stat about;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &about)) {
-    mx_fail("[load_safetensors] Failed to open %s: %s", path, strerror(errno));
-    if (fd >= 0) close(fd);
-    return NULL;
-  }
-  void *address = MAP_FAILED;
-  size_t bytes = (size_t)about.st_size;
-  if (!S_ISREG(about.st_mode))
-    mx_fail("[load_safetensors] %s is not a regular file", path);
-  else if (bytes < 8)
-    mx_fail("%s: too short (%zu bytes) to be a safetensors file", path, bytes);
-  else if ((address = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
-    mx_fail("%s: cannot be mapped: %s", path, strerror(errno));
-  close(fd);
-  if (address == MAP_FAILED) return NULL;
-  mapping *m = mx_xmalloc(sizeof *m);
-  *m = (mapping){address, bytes};
-  mx_buffer *buffer = mx_buffer_wrap(address, bytes, unmap, m);
-  mx_buffer_wire(buffer); /* the wired limit keeps weights resident */
-  return buffer;
-}
+/* ---- By path: the file is mapped ---- */
 
 int mx_load_safetensors(const char *path, mx_array_map *arrays, mx_string_map *metadata) {
-  mx_buffer *file = map_file(path);
+  mx_buffer *file = mx_io_map("load_safetensors", path, 8);
   if (!file) return -1;
   mx_st_header header = {0};
   uint64_t length;
@@ -137,7 +77,7 @@ int mx_load_safetensors_source(mx_source source, mx_array_map *arrays, mx_string
       mx_fail("%s: ends inside tensor \"%s\"", source.label, t->name);
       result = -1;
     }
-    mx a = result ? NULL : tensor_in(t, data, 0);
+    mx a = result ? NULL : mx_io_array(data, 0, t->dtype, t->shape, t->ndim);
     if (!a || mx_array_map_put(arrays, t->name, a)) result = -1;
     mx_release(a);
     mx_buffer_release(data);
@@ -221,26 +161,17 @@ int mx_save_safetensors_sink(mx_sink sink, const mx_array_map *arrays,
   return written ? 0 : -1;
 }
 
-static bool write_to_file(void *context, const void *from, size_t bytes) {
-  return mx_file_write(context, from, bytes);
+typedef struct {
+  const mx_array_map *arrays;
+  const mx_string_map *metadata;
+} contents;
+
+static int write_contents(mx_sink sink, const void *given) {
+  const contents *c = given;
+  return mx_save_safetensors_sink(sink, c->arrays, c->metadata);
 }
 
 int mx_save_safetensors(const char *path, const mx_array_map *arrays,
                         const mx_string_map *metadata) {
-  static const char extension[] = ".safetensors";
-  size_t length = strlen(path), tail = sizeof extension - 1;
-  bool has = length >= tail && !strcmp(path + length - tail, extension);
-  mx_str full = {0};
-  mx_str_printf(&full, "%s%s", path, has ? "" : extension);
-  mx_file_writer w;
-  int result = -1;
-  if (mx_file_begin(&w, full.data)) {
-    result = mx_save_safetensors_sink((mx_sink){&w, write_to_file, full.data}, arrays, metadata);
-    if (result)
-      mx_file_abort(&w);
-    else
-      result = mx_file_commit(&w) ? 0 : -1;
-  }
-  mx_str_free(&full);
-  return result;
+  return mx_io_save(path, ".safetensors", write_contents, &(contents){arrays, metadata});
 }

@@ -47,6 +47,16 @@ typedef struct mx_sink {
   const char *label;
 } mx_sink;
 
+/* .npy (numpy.lib.format, versions 1 to 3): one array. By path, the file is mapped as below; from a
+ * source it is read at once. Either byte order and either order of the axes; bfloat16 is "V2", as
+ * MLX writes it. NULL after mx_fail. */
+MX_API mx mx_load(const char *path);
+MX_API mx mx_load_source(mx_source source);
+/* Evaluates and writes; ".npy" is appended to a path that lacks it. An array without elements is an
+ * error. 0, or -1 after mx_fail (or where `a` is NULL). */
+MX_API int mx_save(const char *path, mx a);
+MX_API int mx_save_sink(mx_sink sink, mx a);
+
 /* safetensors (huggingface.co/docs/safetensors): an 8-byte little-endian header length, a JSON
  * header {name: {dtype, shape, data_offsets}}, then the data. Loading by path maps the file: an
  * array's bytes are read when something computes with them, and used where they lie; the file must
