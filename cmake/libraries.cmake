@@ -14,6 +14,10 @@ target_include_directories(core_objects PRIVATE src include)
 target_compile_definitions(core_objects PRIVATE MX_VERSION="${PROJECT_VERSION}")
 target_link_libraries(core_objects PRIVATE PkgConfig::JANSSON)
 
+# The mlx-c face exports what it defines: its headers carry no attributes, as mlx-c's do not.
+file(GLOB CAPI_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/capi/*.c)
+set_source_files_properties(${CAPI_SOURCES} PROPERTIES COMPILE_OPTIONS -fvisibility=default)
+
 foreach(kind SHARED STATIC)
   string(TOLOWER mlxc_${kind} target)
   add_library(${target} ${kind} $<TARGET_OBJECTS:core_objects> ${KERNEL_OBJECTS})

@@ -1,0 +1,43 @@
+/* Arrays in files: NumPy's .npy and safetensors. Loading by path maps the file; what is saved by
+ * path appears whole or not at all. */
+#ifndef MLX_C_IO_H
+#define MLX_C_IO_H
+
+#include "mlx/c/array.h"
+#include "mlx/c/closure.h"
+#include "mlx/c/io_types.h"
+#include "mlx/c/map.h"
+#include "mlx/c/stream.h"
+#include "mlx/c/string.h"
+#include "mlx/c/vector.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* .npy, one array a file. */
+int mlx_load_reader(mlx_array *res, mlx_io_reader in_stream, const mlx_stream s);
+int mlx_load(mlx_array *res, const char *file, const mlx_stream s);
+int mlx_save_writer(mlx_io_writer out_stream, const mlx_array a);
+/* Appends ".npy" to a path that lacks it. */
+int mlx_save(const char *file, const mlx_array a);
+
+/* safetensors: named arrays into res_0, the file's metadata into res_1. */
+int mlx_load_safetensors_reader(mlx_map_string_to_array *res_0, mlx_map_string_to_string *res_1,
+                                mlx_io_reader in_stream, const mlx_stream s);
+int mlx_load_safetensors(mlx_map_string_to_array *res_0, mlx_map_string_to_string *res_1,
+                         const char *file, const mlx_stream s);
+int mlx_save_safetensors_writer(mlx_io_writer in_stream, const mlx_map_string_to_array param,
+                                const mlx_map_string_to_string metadata);
+/* Appends ".safetensors" to a path that lacks it. */
+int mlx_save_safetensors(const char *file, const mlx_map_string_to_array param,
+                         const mlx_map_string_to_string metadata);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
