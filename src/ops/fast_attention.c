@@ -4,6 +4,8 @@
 #include "mlx/mx/fast.h"
 #include "ops/ops.h"
 
+#include <string.h>
+
 typedef struct {
   float scale;
   bool causal, mask, sinks;
@@ -16,6 +18,18 @@ static mx with_dense_features(mx a) {
   if (!copy || !mx_out_alloc(copy)) return NULL;
   mx_copy_row_major(copy->data, a);
   return copy;
+}
+
+/* Heads that came side by side from a projection leave so: the transposition and reshape that
+ * follow are views then. */
+static bool alloc_like_queries(mx out, mx q) {
+  if (!mx_out_alloc(out)) return false;
+  if (mx_strides_of(q)[2] <= mx_strides_of(q)[1]) return true;
+  int64_t *strides = mx_strides_of(out), dv = mx_dim(out, 3), heads = mx_dim(out, 1);
+  strides[1] = dv;
+  strides[2] = heads * dv;
+  mx_update_layout(out);
+  return true;
 }
 
 static void set_mask(mx_attention_call *call, mx mask) {
@@ -31,8 +45,9 @@ static void set_mask(mx_attention_call *call, mx mask) {
 static bool eval_attention(const mx_node *node, const mx *in, const mx *out) {
   const attention_params *p = MX_PARAMS(attention_params, node);
   mx q = with_dense_features(in[0]), k = with_dense_features(in[1]), v = with_dense_features(in[2]);
-  if (!q || !k || !v || !mx_out_alloc(out[0])) return false;
-  if (!out[0]->size) return true;
+  if (!q || !k || !v || !alloc_like_queries(out[0], q)) return false;
+  if (!mx_dim(k, 2)) memset(out[0]->data, 0, mx_nbytes(out[0])); /* a sum over no keys */
+  if (!out[0]->size || !mx_dim(k, 2)) return true;
   const int64_t *qs = mx_strides_of(q), *ks = mx_strides_of(k), *vs = mx_strides_of(v);
   const int64_t *os = mx_strides_of(out[0]);
   mx_attention_call call = {.dtype = q->dtype,

@@ -63,12 +63,12 @@ static mx normalise(const char *op, const mx_primitive *primitive, mx x, mx weig
   if (!x->ndim)
     return mx_fail("[%s] Input must have at least 1 dimension but got input with 0 dimensions.",
                    op);
-  if ((weight && !check_vector(op, "weight", weight, x)) ||
+  if ((weight && !check_vector(op, p.centre ? "weight" : "(*weight)", weight, x)) ||
       (bias && !check_vector(op, "bias", bias, x)))
     return NULL;
   mx_dtype dtype = x->dtype;
   if (weight) dtype = mx_promote_types(dtype, weight->dtype);
-  if (bias) dtype = mx_promote_types(dtype, bias->dtype);
+  if (weight && bias) dtype = mx_promote_types(dtype, bias->dtype); /* as MLX: not bias alone */
   if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
     return mx_fail("[%s] Received unsupported type %s.", op, mx_dtype_name(dtype));
   mx in[3] = {mx_astype(x, dtype)};

@@ -69,13 +69,19 @@ static bool eval_bits(const mx_node *node, const mx *in, const mx *out) {
 
 static const mx_primitive random_bits = {.name = "RandomBits", .eval = {eval_bits}};
 
-mx mx_random_bits(mx_ints shape, int width, mx key) {
+/* The key, or the sequence's next; NULL after mx_fail. */
+static mx checked_key(mx key) {
   if (!key) key = next_key();
   if (!key) return NULL;
   if (key->dtype != MX_UINT32)
     return mx_fail("[bits] Expected key type uint32 but received %s.", mx_dtype_name(key->dtype));
   if (key->ndim != 1 || key->size != 2)
     return mx_fail("[bits] Expected key shape (2) but received %s.", mx_shape_text_of(key));
+  return key;
+}
+
+mx mx_random_bits(mx_ints shape, int width, mx key) {
+  if (!(key = checked_key(key))) return NULL;
   if (width != 1 && width != 2 && width != 4)
     return mx_fail("[bits] Bit width must be in {1, 2, 4} but got %d.", width);
   mx_dtype dtype = width == 4 ? MX_UINT32 : width == 2 ? MX_UINT16 : MX_UINT8;
@@ -89,33 +95,77 @@ mx mx_random_split(mx key, int count) {
 
 /* ---- Distributions ---- */
 
-static bool check_float(const char *op, mx_dtype dtype) {
+/* Floats straight from the bits: what the formulas below make of them, in one pass. */
+typedef struct {
+  mx_random_kind kind;
+  float scale;
+} floats_params;
+
+static bool eval_floats(const mx_node *node, const mx *in, const mx *out) {
+  const floats_params *p = MX_PARAMS(floats_params, node);
+  mx_buffer *temporary;
+  const void *keys = mx_row_major_data(in[0], &temporary);
+  int64_t count = (int64_t)in[0]->size / 2;
+  bool good = keys && mx_out_alloc(out[0]);
+  if (good && count)
+    mx_random_floats(p->kind, out[0]->dtype, p->scale, keys, count, out[0]->data,
+                     (int64_t)out[0]->size / count);
+  mx_buffer_release(temporary);
+  return good;
+}
+
+static const mx_primitive random_floats = {
+    .name = "RandomFloats", .params_size = sizeof(floats_params), .eval = {eval_floats}};
+
+static mx floats(mx_random_kind kind, float scale, mx_ints shape, mx_dtype dtype, mx key) {
+  key = checked_key(key);
+  floats_params p = {kind, scale};
+  return key ? mx_make(&random_floats, &p, ((mx_spec){dtype, shape.size, shape.data}), key) : NULL;
+}
+
+static bool check_uniform(mx_dtype dtype) {
   if (dtype == MX_FLOAT32 || dtype == MX_FLOAT16 || dtype == MX_BFLOAT16) return true;
-  mx_fail("[%s] Can only generate random numbers of float32, float16 or bfloat16, not %s.", op,
-          mx_dtype_name(dtype));
+  if (mx_is_subdtype(dtype, MX_KIND_FLOATING))
+    mx_fail("[uniform] Unsupported type %s.", mx_dtype_name(dtype));
+  else
+    mx_fail("[uniform] Can only generate uniform numbers with real floating point type.");
   return false;
 }
 
-/* The last number below 1 that the dtype has. */
-static float below_one(mx_dtype dtype) {
-  return dtype == MX_FLOAT16 ? 0x1.ffcp-1f : dtype == MX_BFLOAT16 ? 0x1.fep-1f : 0x1.fffffep-1f;
+/* What a and the shape broadcast to is the shape itself, or an error. */
+static bool broadcasts_to(mx a, mx_ints shape, const char *message) {
+  const int *have = mx_shape_of(a);
+  bool fits = a->ndim <= shape.size;
+  for (int i = 1; i <= a->ndim && i <= shape.size; i++) {
+    int from = have[a->ndim - i], to = shape.data[shape.size - i];
+    if (from != to && from != 1 && to != 1) {
+      mx_fail("[broadcast_shapes] Shapes %s and %s cannot be broadcast.",
+              mx_shape_text(shape.data, shape.size), mx_shape_text_of(a));
+      return false;
+    }
+    fits = fits && (from == to || from == 1);
+  }
+  if (!fits) mx_fail(message, mx_shape_text(shape.data, shape.size), mx_shape_text_of(a));
+  return fits;
+}
+
+/* Whether the array is there and one number of this value. */
+static bool is_constant(mx a, double value) {
+  return a->size == 1 && a->ndim == 0 && !a->tracer && mx_is_available(a) &&
+         mx_item_double(a) == value;
 }
 
 mx mx_random_uniform(mx low, mx high, mx_ints shape, mx_dtype dtype, mx key) {
-  if (!check_float("uniform", dtype)) return NULL;
+  if (!low || !high || !check_uniform(dtype)) return NULL;
+  if (is_constant(low, 0) && is_constant(high, 1))
+    return floats(MX_RANDOM_UNIFORM, 1, shape, dtype, key);
   mx lo = mx_astype(low, dtype), range = mx_subtract(mx_astype(high, dtype), lo);
-  if (!range) return NULL;
-  bool fits = range->ndim <= shape.size;
-  for (int i = 0; fits && i < range->ndim; i++) {
-    int length = mx_shape_of(range)[i];
-    fits = length == 1 || length == shape.data[shape.size - range->ndim + i];
-  }
-  if (!fits)
-    return mx_fail("[uniform] Cannot generate random values of shape %s from broadcasted shape %s.",
-                   mx_shape_text(shape.data, shape.size), mx_shape_text_of(range));
-  mx words = mx_random_bits(shape, 4, key);
-  mx unit = mx_divide(words, mx_float((float)UINT32_MAX));
-  unit = mx_astype(mx_minimum(unit, mx_float(below_one(dtype))), dtype);
+  if (!range ||
+      !broadcasts_to(range, shape,
+                     "[uniform] Cannot generate random values of shape %s from broadcasted shape "
+                     "%s."))
+    return NULL;
+  mx unit = floats(MX_RANDOM_UNIFORM, 1, shape, dtype, key);
   return mx_add(mx_multiply(range, unit), lo);
 }
 
@@ -129,23 +179,40 @@ static mx complex_normal(mx_ints shape, mx loc, mx scale, mx key) {
   if (shape.size >= MX_MAX_NDIM) return mx_fail("[normal] too many dimensions");
   mx_copy_ints(pairs, shape.data, shape.size);
   pairs[shape.size] = 2;
-  mx samples = mx_erfinv(open_unit((mx_ints){pairs, shape.size + 1}, key));
+  mx samples = floats(MX_RANDOM_NORMAL, 1, (mx_ints){pairs, shape.size + 1}, MX_FLOAT32, key);
   samples = mx_squeeze(mx_view(samples, MX_COMPLEX64), MX_INTS(-1));
   if (scale) samples = mx_multiply(scale, samples);
   return loc ? mx_add(loc, samples) : samples;
 }
 
+/* sqrt(2) as the dtype holds it. */
+static float root_two(mx_dtype dtype) {
+  return dtype == MX_FLOAT16 || dtype == MX_BFLOAT16 ? 1.4140625f : 0x1.6a09e6p+0f;
+}
+
 mx mx_random_normal(mx_ints shape, mx_dtype dtype, mx loc, mx scale, mx key) {
   if (dtype == MX_COMPLEX64) return complex_normal(shape, loc, scale, key);
-  if (!check_float("normal", dtype)) return NULL;
-  mx by = mx_scalar(sqrt(2), dtype);
-  if (scale) by = mx_multiply(by, mx_astype(scale, dtype));
-  mx samples = mx_multiply(by, mx_astype(mx_erfinv(open_unit(shape, key)), dtype));
+  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
+    return mx_fail("[normal] Can only generate uniform numbers with floating point type.");
+  mx samples;
+  if (scale || dtype == MX_FLOAT64) {
+    mx by = mx_scalar(sqrt(2), dtype), unscaled;
+    if (scale) by = mx_multiply(by, mx_astype(scale, dtype));
+    unscaled = floats(MX_RANDOM_NORMAL, 1, shape, MX_FLOAT32, key);
+    samples = mx_multiply(by, mx_astype(unscaled, dtype));
+  } else {
+    samples = floats(MX_RANDOM_NORMAL, root_two(dtype), shape, dtype, key);
+  }
   return loc ? mx_add(mx_astype(loc, dtype), samples) : samples;
 }
 
 mx mx_random_truncated_normal(mx lower, mx upper, mx_ints shape, mx_dtype dtype, mx key) {
-  if (!check_float("trunc_normal", dtype)) return NULL;
+  int both[MX_MAX_NDIM];
+  if (!lower || !upper) return NULL;
+  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
+    return mx_fail("[trunc_normal] trunc_normal only accepts floating point dtypes.");
+  if (shape.size < 0) shape = (mx_ints){both, mx_broadcast_shape(lower, upper, both)};
+  if (shape.size < 0) return NULL;
   mx sqrt2 = mx_scalar(sqrt(2), dtype), low = mx_astype(lower, dtype),
      high = mx_astype(upper, dtype);
   mx a = mx_erf(mx_divide(low, sqrt2)), b = mx_erf(mx_divide(high, sqrt2));
@@ -154,7 +221,8 @@ mx mx_random_truncated_normal(mx lower, mx upper, mx_ints shape, mx_dtype dtype,
 }
 
 mx mx_random_laplace(mx_ints shape, mx_dtype dtype, float loc, float scale, mx key) {
-  if (!check_float("laplace", dtype)) return NULL;
+  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
+    return mx_fail("[laplace] Can only generate uniform numbers with real floating point type.");
   mx u = open_unit(shape, key);
   mx samples = mx_multiply(mx_sign(u), mx_log1p(mx_multiply(mx_scalar(-1, dtype), mx_abs(u))));
   samples = mx_astype(samples, dtype);
@@ -163,8 +231,7 @@ mx mx_random_laplace(mx_ints shape, mx_dtype dtype, float loc, float scale, mx k
 }
 
 mx mx_random_gumbel(mx_ints shape, mx_dtype dtype, mx key) {
-  mx u = mx_random_uniform(mx_scalar(0, dtype), mx_scalar(1, dtype), shape, dtype, key);
-  return mx_negative(mx_log(mx_negative(mx_log(u))));
+  return check_uniform(dtype) ? floats(MX_RANDOM_GUMBEL, 1, shape, dtype, key) : NULL;
 }
 
 mx mx_random_randint(mx low, mx high, mx_ints shape, mx_dtype dtype, mx key) {
@@ -178,13 +245,11 @@ mx mx_random_bernoulli(mx p, mx_ints shape, mx key) {
   if (!p) return NULL;
   if (!mx_is_subdtype(p->dtype, MX_KIND_FLOATING))
     return mx_fail("[bernoulli] bernoulli probability `p` must be a float type.");
+  if (shape.size < 0) shape = (mx_ints){mx_shape_of(p), p->ndim};
+  if (!broadcasts_to(p, shape, "[bernoulli] shape of `p` is incompatible with argument `shape`."))
+    return NULL;
   mx upper = mx_float(nextafterf((float)UINT32_MAX, INFINITY));
-  mx out = mx_less(mx_random_bits(shape, 4, key), mx_multiply(p, upper));
-  bool fits = out && out->ndim == shape.size;
-  for (int i = 0; fits && i < shape.size; i++) fits = mx_shape_of(out)[i] == shape.data[i];
-  if (out && !fits)
-    return mx_fail("[bernoulli] shape of `p` is incompatible with argument `shape`.");
-  return out;
+  return mx_less(mx_random_bits(shape, 4, key), mx_multiply(p, upper));
 }
 
 /* The largest of the logits with Gumbel noise (Gumbel, 1954; the "Gumbel-max trick"): `shape` is
@@ -211,16 +276,11 @@ mx mx_random_categorical_with(mx logits, mx_random_categorical_args args) {
     return draw(mx_expand_dims(logits, MX_INTS(-1)), axis, (mx_ints){shape, n}, args.key);
   }
   if (args.shape.size < 0) return draw(logits, axis, (mx_ints){shape, n}, args.key);
-  bool fits = args.shape.size >= n;
-  for (int i = 0; fits && i < n; i++) {
-    int length = args.shape.data[args.shape.size - n + i];
-    fits = shape[i] == length || shape[i] == 1;
-  }
-  if (!fits)
-    return mx_fail(
-        "[categorical] Requested shape %s is not broadcast compatible with reduced logits "
-        "shape%s.",
-        mx_shape_text(args.shape.data, args.shape.size), mx_shape_text(shape, n));
+  mx rest = mx_squeeze(mx_slice_axis(logits, axis, 0, 1), MX_INTS(axis));
+  if (!rest || !broadcasts_to(rest, args.shape,
+                              "[categorical] Requested shape %s is not broadcast compatible with "
+                              "reduced logits shape%s."))
+    return NULL;
   return draw(logits, axis, args.shape, args.key);
 }
 

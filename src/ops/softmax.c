@@ -90,8 +90,10 @@ mx mx_logsumexp_with(mx a, mx_reduce_args args) {
     if (axis < 0 || mx_shape_of(a)[axis] == 1) axis = axes[i];
   for (int i = 0; i < count; i++)
     if (axes[i] != axis && mx_shape_of(a)[axes[i]] != 1) axis = -1;
-  if (axis < 0 || dtype == MX_COMPLEX64)
-    return logsumexp_formula(a, (mx_ints){axes, count}, args.keepdims);
+  if (axis < 0 || dtype == MX_COMPLEX64) {
+    mx wide = dtype == MX_FLOAT16 || dtype == MX_BFLOAT16 ? mx_astype(a, MX_FLOAT32) : a;
+    return mx_astype(logsumexp_formula(wide, (mx_ints){axes, count}, args.keepdims), dtype);
+  }
   axis_params p = {axis};
   for (int i = 0; i < a->ndim; i++)
     if (i != axis) shape[n++] = mx_shape_of(a)[i];

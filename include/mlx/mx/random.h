@@ -23,13 +23,13 @@ MX_API mx mx_random_bits(mx_ints shape, int width, mx key);
 MX_API mx mx_random_uniform(mx low, mx high, mx_ints shape, mx_dtype dtype, mx key);
 /* Floats (or complex64) of mean loc and deviation scale; NULL means 0 and 1. */
 MX_API mx mx_random_normal(mx_ints shape, mx_dtype dtype, mx loc, mx scale, mx key);
-/* Standard normal, kept to [lower, upper]. */
+/* Standard normal, kept to [lower, upper]. MX_NO_INTS: the shape that the two broadcast to. */
 MX_API mx mx_random_truncated_normal(mx lower, mx upper, mx_ints shape, mx_dtype dtype, mx key);
 MX_API mx mx_random_laplace(mx_ints shape, mx_dtype dtype, float loc, float scale, mx key);
 MX_API mx mx_random_gumbel(mx_ints shape, mx_dtype dtype, mx key);
 /* Integers (or bool) in [low, high). */
 MX_API mx mx_random_randint(mx low, mx high, mx_ints shape, mx_dtype dtype, mx key);
-/* bool, true with probability p (floats). */
+/* bool, true with probability p (floats). MX_NO_INTS: p's shape. */
 MX_API mx mx_random_bernoulli(mx p, mx_ints shape, mx key);
 /* uint32 indices along `axis`, drawn by the softmax of the logits. shape: what the other axes
  * broadcast to (MX_NO_INTS: as they are); or num_samples > 0: so many of each, as last axis. */
