@@ -1177,4 +1177,17 @@ CASES = {
         ('{% if tools %}y{% else %}n{% endif %}{% if tools is none %}N{% endif %}', {'tools': None}),
         ('{{ true }}{{ none }}', {'true': 0, 'none': 1}),
     ],
+    "wrapping and links": [
+        '{{ long|wordwrap(20) }}|{{ long|wordwrap(5) }}|{{ long|wordwrap }}|{{ long|wordwrap(width=10, wrapstring="<br>") }}',
+        '{{ lines|wordwrap(4) }}|{{ "aaaaaaaaaa bb"|wordwrap(4) }}|{{ "aaaaaaaaaa bb"|wordwrap(4, false) }}|{{ ""|wordwrap }}|',
+        '{{ "well-known state-of-the-art a-b 1-2 x--y foo---bar"|wordwrap(8) }}|{{ "well-known state-of-the-art"|wordwrap(8, break_on_hyphens=false) }}',
+        '{{ "  lead and   gaps  "|wordwrap(6) }}|{{ "a\tb\tc"|wordwrap(2) }}|{{ u|wordwrap(6) }}|{{ "日本語のとても長い文"|wordwrap(3) }}',
+        '{{ "aaa-bbbbbbbbbbbb"|wordwrap(6) }}|{{ "------------"|wordwrap(5) }}|{{ "don\'t, \"quote\" end."|wordwrap(7) }}',
+        '{{ long|wordwrap(0) }}', '{{ long|wordwrap(-1) }}', '{{ 5|wordwrap }}', '{{ none|wordwrap(3) }}', '{{ missing|wordwrap }}', '{{ long|wordwrap(wrapstring=5) }}',
+        '{{ "see http://a.com/x?y=1&z=2, (https://b.org/c_(d)) www.foo.net. me@x.org <http://q.io> mailto:a@b.co"|urlize }}',
+        '{{ "foo.com bar.xyz http://1.2.3.4:80/a ftp://x.y @a@b a:b@c.d http://[1:2:3]/"|urlize }}',
+        '{{ "http://example.com/long/path"|urlize(10) }} {{ "http://a.com"|urlize(nofollow=true) }} {{ "http://a.com"|urlize(target="_blank", rel="x y") }}',
+        '{{ "tel:123 x:y foo:bar"|urlize(extra_schemes=["tel:", "foo:"]) }}', '{{ "a"|urlize(extra_schemes=["tel"]) }}', '{{ 5|urlize }} {{ missing|urlize }}|{{ "a <b> \n http://x.com\n"|urlize }}',
+        '{{ "HTTP://A.COM WWW.B.org (www.c.com/d) &lt;www.e.com&gt; www.f.com)."|urlize }}',
+    ],
 }

@@ -31,9 +31,9 @@ struct jj_ctx {
 
 enum {
   JJ_STACK_BYTES = 384 << 10, /* of C stack that nesting may take */
-  JJ_TEXT_BYTES = 256 << 20,  /* in one string */
+  JJ_TEXT_BYTES = 64 << 20,   /* in one string */
 };
-#define JJ_HEAP_BYTES ((size_t)1 << 30)
+#define JJ_HEAP_BYTES ((size_t)512 << 20)
 #define JJ_STEPS ((uint64_t)1 << 32)
 
 void jj_ctx_init(jj_ctx *ctx);

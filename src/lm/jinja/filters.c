@@ -10,7 +10,7 @@
 
 const jj_native *jj_find_filter(const char *name) {
   static const jj_native *const tables[] = {jj_text_filters,  jj_seq_filters,  jj_lazy_filters,
-                                            jj_value_filters, jj_html_filters};
+                                            jj_value_filters, jj_html_filters, jj_wrap_filters};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     for (const jj_native *f = tables[i]; f->name; f++)
       if (strcmp(f->name, name) == 0) return f;

@@ -7,6 +7,7 @@
 /* Tables of filters; each ends with a NULL name. */
 extern const jj_native jj_text_filters[];  /* filters_text.c */
 extern const jj_native jj_html_filters[];  /* filters_html.c */
+extern const jj_native jj_wrap_filters[];  /* filters_wrap.c */
 extern const jj_native jj_value_filters[]; /* filters_value.c */
 extern const jj_native jj_seq_filters[];   /* filters_seq.c */
 extern const jj_native jj_lazy_filters[];  /* filters_lazy.c: those that yield generators */

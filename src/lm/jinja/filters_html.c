@@ -1,5 +1,4 @@
 /* Filters for HTML and URLs: escape, safe, striptags, xmlattr, urlencode. */
-#define _GNU_SOURCE
 #include "lm/jinja/context.h"
 #include "lm/jinja/filters.h"
 #include "lm/jinja/ops.h"

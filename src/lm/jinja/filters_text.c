@@ -1,5 +1,4 @@
 /* Filters over text: case, padding, trimming, replacing, counting, formatting. */
-#define _GNU_SOURCE
 #include "lm/jinja/context.h"
 #include "lm/jinja/filters.h"
 #include "lm/jinja/methods.h"

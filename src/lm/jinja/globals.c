@@ -1,5 +1,4 @@
 /* The functions that every template has: Jinja's own, and those that transformers adds. */
-#define _GNU_SOURCE
 #include "lm/jinja/context.h"
 #include "lm/jinja/filters.h"
 #include "lm/jinja/interp.h"

@@ -1,5 +1,4 @@
 /* Truth, equality, order, hashing, length, membership and iteration, as Python has them. */
-#define _GNU_SOURCE
 #include "lm/jinja/ops.h"
 
 #include "lm/jinja/context.h"

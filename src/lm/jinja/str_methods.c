@@ -1,5 +1,4 @@
 /* The other str methods: searching, splitting, joining, padding, replacing. */
-#define _GNU_SOURCE
 #include "lm/jinja/context.h"
 #include "lm/jinja/methods.h"
 #include "lm/jinja/ops.h"
