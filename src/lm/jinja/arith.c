@@ -109,6 +109,7 @@ static jj_value float_binary(jj_ctx *ctx, jj_binary_op op, double a, double b) {
 /* -- Text and sequences -- */
 
 static jj_value concatenate(jj_ctx *ctx, jj_value a, jj_value b) {
+  if (a.type != b.type && jj_is_markup(a)) return unsupported(ctx, JJ_ADD, a, b);
   if (a.type != b.type)
     return jj_fail(ctx, "can only concatenate %s (not \"%s\") to %s", jj_type_name(a),
                    jj_type_name(b), jj_type_name(a));
@@ -131,6 +132,9 @@ static jj_value concatenate(jj_ctx *ctx, jj_value a, jj_value b) {
 static bool is_sequence(jj_value v) { return v.type == JJ_STRING || jj_is_seq(v); }
 
 static jj_value repeat(jj_ctx *ctx, jj_value seq, jj_value times) {
+  jj_value number = jj_is_markup(times) ? seq : times; /* Markup multiplies from either side */
+  if (!jj_is_int(times) && (jj_is_markup(seq) || jj_is_markup(times)))
+    return jj_fail(ctx, "'%s' object cannot be interpreted as an integer", jj_type_name(number));
   if (!jj_is_int(times))
     return jj_fail(ctx, "can't multiply sequence by non-int of type '%s'", jj_type_name(times));
   int64_t n = jj_as_int(times) < 0 ? 0 : jj_as_int(times);

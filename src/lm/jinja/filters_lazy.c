@@ -209,16 +209,17 @@ static jj_value batch(jj_ctx *ctx, jj_value *a) {
   return v;
 }
 
-/* held: the items as a list, fill. number: slices, slice to come; inner.at: items used. */
+/* held: the items as a list, fill, slices. number: slices, slice to come; inner.at: items used. */
 static int next_slice(jj_ctx *ctx, jj_iterator *it, jj_value *item) {
-  int64_t slices = it->number[0];
   if (!it->started) {
     it->started = true;
     jj_list *all = jj_collect(ctx, it->held[0], JJ_LIST);
     if (!all) return -1;
     jj_iterator_hold(ctx, it, 0, jj_object_value(all));
-    if (slices == 0) return jj_fail(ctx, "integer division or modulo by zero"), -1;
+    jj_value each = jj_binary(ctx, JJ_FLOORDIV, jj_int((int64_t)all->size), it->held[2]);
+    if (jj_bad(each) || jj_take_int(ctx, it->held[2], 0, &it->number[0]) < 0) return -1;
   }
+  int64_t slices = it->number[0];
   if (it->number[1] >= slices) return 0;
   jj_list *all = it->held[0].l, *row = jj_list_new(ctx, JJ_LIST, 0);
   int64_t each = (int64_t)all->size / slices, longer = (int64_t)all->size % slices;
@@ -230,11 +231,7 @@ static int next_slice(jj_ctx *ctx, jj_iterator *it, jj_value *item) {
 }
 
 static jj_value slice(jj_ctx *ctx, jj_value *a) {
-  int64_t slices;
-  if (jj_take_int(ctx, a[1], 0, &slices) < 0) return jj_failed();
-  jj_value v = generator(ctx, next_slice, a[0], a[2], jj_missing());
-  state_of(v)->number[0] = slices;
-  return v;
+  return generator(ctx, next_slice, a[0], a[2], a[1]);
 }
 
 /* -- reverse -- */

@@ -67,9 +67,19 @@ static jj_value by_many(jj_ctx *ctx, void *state, jj_value item) {
   return jj_object_value(key);
 }
 
+/* sorted()'s `reverse`, which has to be a number. It is looked at once the items are listed. */
+static int take_reverse(jj_ctx *ctx, jj_value over, jj_value reverse, bool *out) {
+  int64_t n;
+  jj_iter it;
+  if (jj_iter_begin(ctx, &it, over) < 0 || jj_take_int(ctx, reverse, 0, &n) < 0) return -1;
+  *out = n != 0;
+  return 0;
+}
+
 static jj_value sort(jj_ctx *ctx, jj_value *a) {
-  bool reverse = jj_flag(ctx, a[1], false), fold = !jj_flag(ctx, a[2], false);
+  bool reverse, fold = !jj_flag(ctx, a[2], false);
   jj_list *names = jj_list_new(ctx, JJ_LIST, 0);
+  if (take_reverse(ctx, a[0], a[1], &reverse) < 0) return jj_failed();
   if (jj_given(a[3]) && a[3].type == JJ_STRING) {
     const char *p = a[3].s->data, *end = p + a[3].s->size;
     for (;;) {
@@ -110,8 +120,10 @@ static jj_value dictsort(jj_ctx *ctx, jj_value *a) {
       return jj_fail(ctx, "You can only sort by either \"key\" or \"value\"");
   }
   if (a[0].type != JJ_DICT) return jj_no_attribute(ctx, a[0], "items");
-  jj_list *sorted =
-      jj_sorted(ctx, jj_view_new(ctx, a[0].d, JJ_ITEMS), by_side, &s, jj_flag(ctx, a[3], false));
+  bool reverse;
+  jj_value items = jj_view_new(ctx, a[0].d, JJ_ITEMS);
+  if (take_reverse(ctx, items, a[3], &reverse) < 0) return jj_failed();
+  jj_list *sorted = jj_sorted(ctx, items, by_side, &s, reverse);
   return sorted ? jj_object_value(sorted) : jj_failed();
 }
 

@@ -89,19 +89,29 @@ static jj_value format(jj_ctx *ctx, jj_value *a) {
   return jj_printf(ctx, s, a[2].d->size ? a[2] : a[1]);
 }
 
+/* What each line begins with: text, or a number of spaces. */
+static int put_indentation(jj_buf *unit, jj_value width) {
+  if (jj_given(width) && width.type == JJ_STRING) {
+    jj_put_str(unit, width);
+  } else if (jj_given(width) && !jj_is_int(width)) {
+    if (width.type == JJ_UNDEFINED) return jj_fail_undefined(unit->ctx, width), -1;
+    jj_fail(unit->ctx, "can't multiply sequence by non-int of type '%s'", jj_type_name(width));
+    return -1;
+  } else {
+    jj_put_fill(unit, " ", 1, jj_given(width) ? jj_as_int(width) : 4);
+  }
+  return unit->ctx->failed ? -1 : 0;
+}
+
 static jj_value indent(jj_ctx *ctx, jj_value *a) {
+  JJ_BUF(unit, ctx);
+  if (put_indentation(&unit, a[1]) < 0) return jj_failed();
   if (a[0].type == JJ_UNDEFINED) return jj_fail_undefined(ctx, a[0]);
-  if (jj_is_seq(a[0])) return jj_fail(ctx, "'str' object has no attribute 'splitlines'");
+  if (a[0].type == JJ_LIST) return jj_no_attribute(ctx, a[0], "splitlines");
+  if (a[0].type == JJ_TUPLE)
+    return jj_fail(ctx, "can only concatenate tuple (not \"str\") to tuple");
   if (a[0].type != JJ_STRING)
     return jj_fail(ctx, "unsupported operand type(s) for +=: '%s' and 'str'", jj_type_name(a[0]));
-  JJ_BUF(unit, ctx);
-  int64_t width = 4;
-  if (jj_given(a[1]) && a[1].type == JJ_STRING)
-    jj_put_str(&unit, a[1]);
-  else if (jj_given(a[1]) && !jj_is_int(a[1]))
-    return jj_fail(ctx, "can't multiply sequence by non-int of type '%s'", jj_type_name(a[1]));
-  else
-    jj_put_fill(&unit, " ", 1, jj_given(a[1]) ? jj_as_int(a[1]) : width);
   bool first = jj_flag(ctx, a[2], false), blank = jj_flag(ctx, a[3], false);
   jj_value terminated = jj_binary(ctx, JJ_ADD, a[0], jj_strz(ctx, "\n"));
   if (jj_bad(terminated)) return terminated;
@@ -116,11 +126,11 @@ static jj_value indent(jj_ctx *ctx, jj_value *a) {
   return jj_str_flagged(ctx, jj_take(&b), jj_is_markup(a[0]));
 }
 
-static jj_value truncate_text(jj_ctx *ctx, jj_value s, int64_t kept, bool kill_words,
-                              jj_value end) {
-  jj_value cut = jj_slice(ctx, s, jj_missing(), jj_int(kept), jj_missing());
+static jj_value cut_text(jj_ctx *ctx, jj_value s, jj_value kept, bool kill_words, jj_value end) {
+  jj_value cut = jj_bad(kept) ? kept : jj_slice(ctx, s, jj_missing(), kept, jj_missing());
   if (jj_bad(cut)) return cut;
-  if (!kill_words && cut.type == JJ_STRING) {
+  if (!kill_words && cut.type != JJ_STRING) return jj_no_attribute(ctx, cut, "rsplit");
+  if (!kill_words) {
     const char *space = memrchr(cut.s->data, ' ', cut.s->size);
     if (space) cut = jj_str(ctx, cut.s->data, (size_t)(space - cut.s->data));
     if (jj_bad(cut)) return cut;
@@ -128,18 +138,27 @@ static jj_value truncate_text(jj_ctx *ctx, jj_value s, int64_t kept, bool kill_w
   return jj_binary(ctx, JJ_ADD, cut, end);
 }
 
+/* Fails, as Python's assert does, where a number is below what it has to be. */
+static int expect_at_least(jj_ctx *ctx, const char *name, jj_value v, int64_t low) {
+  int good = jj_order(ctx, JJ_GE, v, jj_int(low));
+  if (good == 0)
+    jj_fail(ctx, "expected %s >= %lld, got %s", name, (long long)low, jj_repr_c(ctx, v));
+  return good > 0 ? 0 : -1;
+}
+
 static jj_value truncate_(jj_ctx *ctx, jj_value *a) {
+  jj_value length = jj_given(a[1]) ? a[1] : jj_int(255);
   jj_value end = jj_given(a[3]) ? a[3] : jj_strz(ctx, "...");
-  int64_t length, leeway, has, tail;
-  if (jj_take_int(ctx, a[1], 255, &length) < 0 || jj_length(ctx, end, &tail) < 0)
+  jj_value leeway = jj_some(a[4]) ? a[4] : jj_int(5), most;
+  int64_t has, tail;
+  if (jj_length(ctx, end, &tail) < 0 || expect_at_least(ctx, "length", length, tail) < 0 ||
+      expect_at_least(ctx, "leeway", leeway, 0) < 0 || jj_length(ctx, a[0], &has) < 0)
     return jj_failed();
-  if (jj_take_int(ctx, jj_some(a[4]) ? a[4] : jj_missing(), 5, &leeway) < 0) return jj_failed();
-  if (length < tail)
-    return jj_fail(ctx, "expected length >= %lld, got %lld", (long long)tail, (long long)length);
-  if (leeway < 0) return jj_fail(ctx, "expected leeway >= 0, got %lld", (long long)leeway);
-  if (jj_length(ctx, a[0], &has) < 0) return jj_failed();
-  if (has <= length || has - length <= leeway) return a[0];
-  return truncate_text(ctx, a[0], length - tail, jj_flag(ctx, a[2], false), end);
+  most = jj_binary(ctx, JJ_ADD, length, leeway);
+  int fits = jj_bad(most) ? -1 : jj_order(ctx, JJ_LE, jj_int(has), most);
+  if (fits) return fits < 0 ? jj_failed() : a[0];
+  return cut_text(ctx, a[0], jj_binary(ctx, JJ_SUB, length, jj_int(tail)),
+                  jj_flag(ctx, a[2], false), end);
 }
 
 static jj_value wordcount(jj_ctx *ctx, jj_value *a) {

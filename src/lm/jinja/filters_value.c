@@ -16,6 +16,7 @@ static jj_value abs_(jj_ctx *ctx, jj_value *a) {
 }
 
 static jj_value attr(jj_ctx *ctx, jj_value *a) {
+  if (!jj_hashable(a[1])) return jj_fail(ctx, "unhashable type: '%s'", jj_type_name(a[1]));
   if (a[1].type != JJ_STRING)
     return jj_fail(ctx, "attribute name must be string, not '%s'", jj_type_name(a[1]));
   jj_value found = jj_attribute(ctx, a[0], a[1]);

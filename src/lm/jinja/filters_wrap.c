@@ -138,7 +138,9 @@ static jj_value wordwrap(jj_ctx *ctx, jj_value *a) {
   JJ_BUF(out, ctx);
   wrapper w = {.ctx = ctx, .out = &out};
   if (a[0].type != JJ_STRING) return jj_no_attribute(ctx, a[0], "splitlines");
-  if (jj_take_int(ctx, a[1], 79, &w.width) < 0) return jj_failed();
+  if (a[0].s->size && jj_given(a[1]) && jj_order(ctx, JJ_LE, a[1], jj_int(0)) < 0)
+    return jj_failed();
+  if (a[0].s->size && jj_take_int(ctx, a[1], 79, &w.width) < 0) return jj_failed();
   w.break_words = jj_flag(ctx, a[2], true);
   w.between = jj_some(a[3]) ? a[3] : jj_strz(ctx, "\n");
   w.break_hyphens = jj_flag(ctx, a[4], true);

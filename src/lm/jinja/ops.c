@@ -48,7 +48,14 @@ const char *jj_object_name(jj_value v) {
   static const char *const views[] = {"dict_keys object", "dict_values object",
                                       "dict_items object"};
   if (v.type == JJ_VIEW) return views[((jj_view *)v.o)->kind];
-  if (v.type == JJ_ITERATOR) return "generator object";
+  if (v.type == JJ_ITERATOR) {
+    static const char *const kinds[] = {"generator object", "list_reverseiterator object",
+                                        "reversed object", "range_iterator object",
+                                        "dict_reversekeyiterator object"};
+    const char *name = jj_type_name(v);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+      if (strncmp(kinds[i], name, strlen(name)) == 0) return kinds[i];
+  }
   if (v.type == JJ_FUNCTION) {
     switch (*((jj_function *)v.o)->type_name) {
     case 'b': return "builtin_function_or_method object";

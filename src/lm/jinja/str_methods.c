@@ -161,7 +161,7 @@ static void reverse(jj_list *list) {
 
 static jj_value split(jj_ctx *ctx, jj_value *a) {
   int64_t limit;
-  if (take_separator(ctx, a[1]) < 0 || take_int(ctx, a[2], -1, &limit) < 0) return jj_failed();
+  if (take_int(ctx, a[2], -1, &limit) < 0 || take_separator(ctx, a[1]) < 0) return jj_failed();
   jj_list *out = jj_list_new(ctx, JJ_LIST, 0);
   if (is_none(a[1]))
     split_words(ctx, out, a[0], limit);
@@ -172,7 +172,7 @@ static jj_value split(jj_ctx *ctx, jj_value *a) {
 
 static jj_value rsplit(jj_ctx *ctx, jj_value *a) {
   int64_t limit;
-  if (take_separator(ctx, a[1]) < 0 || take_int(ctx, a[2], -1, &limit) < 0) return jj_failed();
+  if (take_int(ctx, a[2], -1, &limit) < 0 || take_separator(ctx, a[1]) < 0) return jj_failed();
   jj_list *out = jj_list_new(ctx, JJ_LIST, 0);
   if (is_none(a[1]))
     rsplit_words(ctx, out, a[0], limit);
@@ -261,8 +261,8 @@ static int take_span(jj_ctx *ctx, jj_value s, jj_value start, jj_value end, span
 /* The character position of `sub`, or -1; -2 after an error. */
 static int64_t find_in(jj_ctx *ctx, jj_value *a, bool last) {
   span s;
-  if (a[1].type != JJ_STRING) return jj_fail(ctx, "must be str, not %s", jj_type_name(a[1])), -2;
   if (take_span(ctx, a[0], a[2], a[3], &s) < 0) return -2;
+  if (a[1].type != JJ_STRING) return jj_fail(ctx, "must be str, not %s", jj_type_name(a[1])), -2;
   if (!s.from) return -1;
   const char *at = last ? find_last(s.from, s.to, a[1])
                         : memmem(s.from, (size_t)(s.to - s.from), a[1].s->data, a[1].s->size);
@@ -291,8 +291,8 @@ static jj_value rindex_(jj_ctx *ctx, jj_value *a) {
 
 static jj_value count(jj_ctx *ctx, jj_value *a) {
   span s;
-  if (a[1].type != JJ_STRING) return jj_fail(ctx, "must be str, not %s", jj_type_name(a[1]));
   if (take_span(ctx, a[0], a[2], a[3], &s) < 0) return jj_failed();
+  if (a[1].type != JJ_STRING) return jj_fail(ctx, "must be str, not %s", jj_type_name(a[1]));
   if (!s.from) return jj_int(0);
   if (!a[1].s->size) return jj_int((int64_t)jj_utf8_count(s.from, (size_t)(s.to - s.from)) + 1);
   int64_t n = 0;

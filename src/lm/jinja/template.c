@@ -22,8 +22,26 @@ static locale_t plain_locale(void) {
   return made;
 }
 
+/* An error is one line, however a template or its input words it. */
+static void *fail_in_one_line(mx_str *message) {
+  for (size_t i = 0; i < message->size; i++)
+    if (message->data[i] == '\n' || message->data[i] == '\r') message->data[i] = ' ';
+  mx_fail("%s", mx_str_c(message));
+  mx_str_free(message);
+  return NULL;
+}
+
 static void *fail_syntax(const jj_syntax_error *error) {
-  return mx_fail("template line %d: %s", error->line, error->text);
+  mx_str message = {0};
+  mx_str_printf(&message, "template line %d: %s", error->line, error->text);
+  return fail_in_one_line(&message);
+}
+
+static void *fail_json(const json_error_t *error) {
+  mx_str message = {0};
+  mx_str_printf(&message, "the template's variables are not JSON: line %d column %d: %s",
+                error->line, error->column, error->text);
+  return fail_in_one_line(&message);
 }
 
 mlx_lm_template *mlx_lm_template_parse(const char *source, size_t length) {
@@ -85,13 +103,6 @@ static jj_value from_json(jj_ctx *ctx, const json_t *json) {
 
 /* -- Rendering -- */
 
-/* An error is one line, however a template or its input words it. */
-static char *fail_in_one_line(mx_str *message) {
-  for (size_t i = 0; i < message->size; i++)
-    if (message->data[i] == '\n' || message->data[i] == '\r') message->data[i] = ' ';
-  return mx_fail("%s", mx_str_c(message));
-}
-
 static char *render(const jj_template *t, const json_t *json) {
   jj_ctx ctx;
   jj_ctx_init(&ctx);
@@ -114,9 +125,7 @@ static char *render(const jj_template *t, const json_t *json) {
 char *mlx_lm_template_render(const mlx_lm_template *t, const char *variables_json, size_t length) {
   json_error_t error;
   json_t *json = json_loadb(variables_json, length, JSON_ALLOW_NUL, &error);
-  if (!json)
-    return mx_fail("the template's variables are not JSON: line %d column %d: %s", error.line,
-                   error.column, error.text);
+  if (!json) return fail_json(&error);
   char *text = NULL;
   locale_t before = uselocale(plain_locale());
   if (json_is_object(json))
