@@ -1,92 +1,202 @@
-/* Products of matrices. */
-#include "base/pool.h"
-#include "drivers/copy.h"
+/* Products of matrices: matmul, addmm, gather_mm, and what is made of them. */
+#include "drivers/gemm.h"
 #include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/linear.h"
+#include "ops/matmul.h"
 #include "ops/ops.h"
 
 #include <string.h>
 
 /* ---- Evaluation ---- */
 
-/* One product of dense operands in float64 or complex64: rows of a [m, k] with rows of b [n, k]. */
-typedef struct {
-  const void *a, *b;
-  void *out;
-  int64_t n, k;
-  bool is_complex;
-} product;
-
-static void product_rows(void *context, int64_t begin, int64_t end) {
-  const product *p = context;
-  for (int64_t i = begin * p->n; i < end * p->n; i++) {
-    int64_t row = i / p->n, column = i % p->n;
-    if (p->is_complex) {
-      const mx_complex64 *x = (const mx_complex64 *)p->a + row * p->k;
-      const mx_complex64 *y = (const mx_complex64 *)p->b + column * p->k;
-      double re = 0, im = 0;
-      for (int64_t j = 0; j < p->k; j++) {
-        re += (double)x[j].re * y[j].re - (double)x[j].im * y[j].im;
-        im += (double)x[j].re * y[j].im + (double)x[j].im * y[j].re;
-      }
-      ((mx_complex64 *)p->out)[i] = (mx_complex64){(float)re, (float)im};
-    } else {
-      const double *x = (const double *)p->a + row * p->k,
-                   *y = (const double *)p->b + column * p->k;
-      double sum = 0;
-      for (int64_t j = 0; j < p->k; j++) sum += x[j] * y[j];
-      ((double *)p->out)[i] = sum;
-    }
-  }
-}
-
-/* Matrix `index` of a batch, as a dense copy of dtype `wide`, transposed if asked. */
-static void open_matrix(void *to, mx_dtype wide, mx a, int64_t index, bool transposed) {
-  const int *shape = mx_shape_of(a);
-  const int64_t *strides = mx_strides_of(a);
-  int last = a->ndim - 1;
+int64_t mx_matrix_offset(mx a, int64_t index) {
   int64_t offset = 0;
-  for (int i = last - 2; i >= 0; i--) {
-    offset += index % shape[i] * strides[i];
-    index /= shape[i];
+  for (int i = a->ndim - 3; i >= 0; i--) {
+    int length = mx_shape_of(a)[i];
+    offset += index % length * mx_strides_of(a)[i];
+    index /= length;
   }
-  int rows = transposed ? last : last - 1, columns = transposed ? last - 1 : last;
-  int size[2] = {shape[rows], shape[columns]};
-  int64_t from[2] = {strides[rows], strides[columns]}, into[2] = {size[1], 1};
-  mx_copy_strided(to, wide, into, a->data + offset * (int64_t)mx_dtype_size(a->dtype), a->dtype,
-                  from, size, 2);
+  return offset;
 }
 
-static bool multiply_batches(mx a, mx b, mx out) {
-  mx_dtype wide = out->dtype == MX_COMPLEX64 ? MX_COMPLEX64 : MX_FLOAT64;
-  int64_t m = mx_dim(a, -2), k = mx_dim(a, -1), n = mx_dim(b, -1);
-  int64_t batches = m && n ? (int64_t)out->size / (m * n) : 0;
-  mx_buffer *x = mx_buffer_new((size_t)(m * k) * 8), *y = mx_buffer_new((size_t)(n * k) * 8);
-  mx_buffer *z = mx_buffer_new((size_t)(m * n) * 8);
-  for (int64_t i = 0; i < batches && x && y && z; i++) {
-    if (k) open_matrix(x->data, wide, a, i, false);
-    if (k) open_matrix(y->data, wide, b, i, true);
-    product p = {x->data, y->data, z->data, n, k, wide == MX_COMPLEX64};
-    mx_pool_run(m, 1 + 65536 / (n * (k + 1)), product_rows, &p);
-    mx_copy_dense(out->data + (size_t)(i * m * n) * mx_dtype_size(out->dtype), out->dtype, z->data,
-                  wide, m * n);
+static int64_t row_stride(mx a) { return mx_strides_of(a)[a->ndim - 2]; }
+static int64_t column_stride(mx a) { return mx_strides_of(a)[a->ndim - 1]; }
+
+static mx_gemm_product product_of(mx a, mx b, mx out) {
+  int64_t n = mx_dim(b, -1);
+  return (mx_gemm_product){.dtype = out->dtype,
+                           .m = mx_dim(a, -2),
+                           .n = n,
+                           .k = mx_dim(a, -1),
+                           .a = a->data,
+                           .b = b->data,
+                           .out = out->data,
+                           .a_row = row_stride(a),
+                           .a_column = column_stride(a),
+                           .b_row = row_stride(b),
+                           .b_column = column_stride(b),
+                           .out_row = n,
+                           .alpha = 1};
+}
+
+/* The products of all pairs of matrices in a and b, and c, whose leading axes are out's. */
+static bool multiply_batches(mx a, mx b, mx c, float alpha, float beta, mx out) {
+  if (!mx_out_alloc(out)) return false;
+  if (!out->size) return true;
+  mx_gemm_product p = product_of(a, b, out);
+  p.alpha = alpha;
+  if (c) {
+    p.c = c->data;
+    p.c_row = row_stride(c), p.c_column = column_stride(c);
+    p.beta = beta;
   }
-  bool good = x && y && z;
-  mx_buffer_release(x);
-  mx_buffer_release(y);
-  mx_buffer_release(z);
+  int64_t count = (int64_t)out->size / (p.m * p.n);
+  if (count == 1) return mx_gemm(&p) == 0;
+  mx_buffer *offsets = mx_buffer_new((size_t)count * 3 * sizeof(int64_t));
+  if (!offsets) return false;
+  int64_t *at = offsets->data;
+  for (int64_t i = 0; i < count; i++) {
+    at[i] = mx_matrix_offset(a, i);
+    at[count + i] = mx_matrix_offset(b, i);
+    at[2 * count + i] = c ? mx_matrix_offset(c, i) : 0;
+  }
+  mx_gemm_batch batch = {count, at, at + count, at + 2 * count, p.m * p.n};
+  bool good = mx_gemm_batched(&p, &batch) == 0;
+  mx_buffer_release(offsets);
   return good;
 }
 
-static bool eval_matmul(const mx_node *node, const mx *in, const mx *out) {
-  (void)node;
-  return mx_out_alloc(out[0]) && multiply_batches(in[0], in[1], out[0]);
+/* ---- Rules shared by matmul and addmm ---- */
+
+static mx flipped(mx a) { return mx_conjugate(mx_swapaxes(a, -1, -2)); }
+
+static int product_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)node, (void)output;
+  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
+  shape[in[0]->ndim - 1] = mx_dim(in[1], -1);
+  return in[0]->ndim;
 }
 
-static const mx_primitive matmul = {.name = "Matmul", .eval = {eval_matmul}};
+/* The batch axis in front, and behind it room for the leading axes that others have. */
+static mx batch_in_front(mx a, int axis, int ndim) {
+  if (axis < 0) return a;
+  a = mx_moveaxis(a, axis, 0);
+  while (a && a->ndim < ndim) a = mx_expand_dims(a, MX_INTS(1));
+  return a;
+}
+
+/* Leading axes of matrices are the same in all inputs, so that a batched one has one more. */
+static int batched_ndim(const mx *in, const int *axes, int count) {
+  int ndim = 0;
+  for (int i = 0; i < count; i++) {
+    int own = in[i]->ndim + (axes[i] < 0);
+    if (own > ndim) ndim = own;
+  }
+  return ndim;
+}
 
 /* ---- matmul ---- */
+
+static bool eval_matmul(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  return multiply_batches(in[0], in[1], NULL, 1, 0, out[0]);
+}
+
+static bool vjp_matmul(const mx_node *node, const mx *primals, const mx *cotangents,
+                       const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)node, (void)outputs;
+  for (int i = 0; i < count; i++)
+    vjps[i] = argnums[i] == 0 ? mx_matmul(cotangents[0], flipped(primals[1]))
+                              : mx_matmul(flipped(primals[0]), cotangents[0]);
+  return !mx_error();
+}
+
+static bool jvp_matmul(const mx_node *node, const mx *primals, const mx *tangents,
+                       const int *argnums, int count, mx *jvps) {
+  (void)node;
+  mx sum = NULL;
+  for (int i = 0; i < count; i++) {
+    mx term =
+        argnums[i] == 0 ? mx_matmul(tangents[i], primals[1]) : mx_matmul(primals[0], tangents[i]);
+    sum = i ? mx_add(sum, term) : term;
+  }
+  jvps[0] = sum;
+  return sum != NULL;
+}
+
+static bool vmap_matmul(const mx_node *node, const mx *in, const int *axes, mx *out,
+                        int *out_axes) {
+  (void)node;
+  int ndim = batched_ndim(in, axes, 2);
+  out[0] = mx_matmul(batch_in_front(in[0], axes[0], ndim), batch_in_front(in[1], axes[1], ndim));
+  out_axes[0] = 0;
+  return out[0] != NULL;
+}
+
+static const mx_primitive matmul = {.name = "Matmul",
+                                    .eval = {eval_matmul},
+                                    .vjp = vjp_matmul,
+                                    .jvp = jvp_matmul,
+                                    .vmap = vmap_matmul,
+                                    .output_shape = product_shape};
+
+/* ---- addmm ---- */
+
+static bool eval_addmm(const mx_node *node, const mx *in, const mx *out) {
+  const mx_addmm_args *p = MX_PARAMS(mx_addmm_args, node);
+  return multiply_batches(in[0], in[1], in[2], p->alpha, p->beta, out[0]);
+}
+
+static mx times(mx a, float factor) {
+  return factor == 1 ? a : mx_multiply(a, mx_scalar_like(factor, a));
+}
+
+static bool vjp_addmm(const mx_node *node, const mx *primals, const mx *cotangents,
+                      const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  const mx_addmm_args *p = MX_PARAMS(mx_addmm_args, node);
+  mx scaled = times(cotangents[0], p->alpha);
+  for (int i = 0; i < count; i++)
+    vjps[i] = argnums[i] == 0   ? mx_matmul(scaled, flipped(primals[1]))
+              : argnums[i] == 1 ? mx_matmul(flipped(primals[0]), scaled)
+                                : times(cotangents[0], p->beta);
+  return !mx_error();
+}
+
+static bool jvp_addmm(const mx_node *node, const mx *primals, const mx *tangents,
+                      const int *argnums, int count, mx *jvps) {
+  const mx_addmm_args *p = MX_PARAMS(mx_addmm_args, node);
+  mx sum = NULL;
+  for (int i = 0; i < count; i++) {
+    mx term = argnums[i] == 0   ? times(mx_matmul(tangents[i], primals[1]), p->alpha)
+              : argnums[i] == 1 ? times(mx_matmul(primals[0], tangents[i]), p->alpha)
+                                : times(tangents[i], p->beta);
+    sum = i ? mx_add(sum, term) : term;
+  }
+  jvps[0] = sum;
+  return sum != NULL;
+}
+
+static bool vmap_addmm(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  int ndim = batched_ndim(in, axes, 3);
+  mx moved[3];
+  for (int i = 0; i < 3; i++) moved[i] = batch_in_front(in[i], axes[i], ndim);
+  out[0] = mx_addmm_with(moved[2], moved[0], moved[1], *MX_PARAMS(mx_addmm_args, node));
+  out_axes[0] = 0;
+  return out[0] != NULL;
+}
+
+static const mx_primitive addmm = {.name = "AddMM",
+                                   .params_size = sizeof(mx_addmm_args),
+                                   .eval = {eval_addmm},
+                                   .vjp = vjp_addmm,
+                                   .jvp = jvp_addmm,
+                                   .vmap = vmap_addmm,
+                                   .output_shape = product_shape};
+
+/* ---- Checks ---- */
 
 /* Broadcasts leading axes; the last two stay. */
 static bool broadcast_leading(mx *a, mx *b) {
@@ -118,47 +228,271 @@ static mx drop_added_axes(mx y, bool row, bool column) {
   return column ? mx_squeeze(y, MX_INTS(-1)) : y;
 }
 
+/* The operands of a product: vectors made matrices, and whether they were. */
+typedef struct {
+  mx a, b;
+  bool row, column;
+} operands;
+
+static bool check_operands(const char *op, operands *o) {
+  if (!o->a || !o->b) return false;
+  if (!o->a->ndim || !o->b->ndim) {
+    mx_fail("[%s] Got 0 dimension input. Inputs must have at least one dimension.", op);
+    return false;
+  }
+  o->row = o->a->ndim == 1, o->column = o->b->ndim == 1;
+  if (o->row) o->a = mx_expand_dims(o->a, MX_INTS(0));
+  if (o->column) o->b = mx_expand_dims(o->b, MX_INTS(1));
+  if (mx_dim(o->a, -1) == mx_dim(o->b, -2)) return true;
+  mx_fail("[%s] Last dimension of first input with shape %s must match second to last "
+          "dimension of second input with shape %s.",
+          op, mx_shape_text_of(o->a), mx_shape_text_of(o->b));
+  return false;
+}
+
+static bool check_real(const char *op, mx a, mx b, mx_dtype dtype) {
+  if (mx_is_subdtype(dtype, MX_KIND_FLOATING)) return true;
+  mx_fail("[%s] Only real floating point types are supported but %s and %s were provided which "
+          "results in %s, which is not a real floating point type.",
+          op, mx_dtype_name(a->dtype), mx_dtype_name(b->dtype), mx_dtype_name(dtype));
+  return false;
+}
+
+/* ---- Constructors ---- */
+
 mx mx_matmul(mx a, mx b) {
-  if (!a || !b) return NULL;
-  if (!a->ndim || !b->ndim)
-    return mx_fail("[matmul] Got 0 dimension input. Inputs must have at least one dimension.");
-  bool row = a->ndim == 1, column = b->ndim == 1;
-  if (row) a = mx_expand_dims(a, MX_INTS(0));
-  if (column) b = mx_expand_dims(b, MX_INTS(1));
-  if (mx_dim(a, -1) != mx_dim(b, -2))
-    return mx_fail("[matmul] Last dimension of first input with shape %s must match second to last "
-                   "dimension of second input with shape %s.",
-                   mx_shape_text_of(a), mx_shape_text_of(b));
+  operands o = {.a = a, .b = b};
+  if (!check_operands("matmul", &o)) return NULL;
   mx_dtype dtype = mx_promote_types(a->dtype, b->dtype);
   if (!mx_is_subdtype(dtype, MX_KIND_INEXACT))
     return mx_fail("[matmul] Only inexact types are supported but %s and %s were provided which "
                    "results in %s, which is not a floating point type.",
                    mx_dtype_name(a->dtype), mx_dtype_name(b->dtype), mx_dtype_name(dtype));
-  a = mx_astype(a, dtype);
-  b = mx_astype(b, dtype);
+  a = mx_astype(o.a, dtype);
+  b = mx_astype(o.b, dtype);
   int shape[MX_MAX_NDIM], ndim = a->ndim, n = mx_dim(b, -1);
   if (ndim > 2 && b->ndim == 2) { /* one tall product */
     mx_copy_ints(shape, mx_shape_of(a), ndim);
     shape[ndim - 1] = n;
     mx flat = mx_flatten(a, 0, -2);
     mx y = mx_make(&matmul, NULL, ((mx_spec){dtype, 2, (int[]){mx_dim(flat, 0), n}}), flat, b);
-    return drop_added_axes(mx_reshape(y, (mx_ints){shape, ndim}), false, column);
+    return drop_added_axes(mx_reshape(y, (mx_ints){shape, ndim}), false, o.column);
   }
   if (!broadcast_leading(&a, &b)) return NULL;
   mx_copy_ints(shape, mx_shape_of(a), a->ndim);
   shape[a->ndim - 1] = n;
-  return drop_added_axes(mx_make(&matmul, NULL, ((mx_spec){dtype, a->ndim, shape}), a, b), row,
-                         column);
+  return drop_added_axes(mx_make(&matmul, NULL, ((mx_spec){dtype, a->ndim, shape}), a, b), o.row,
+                         o.column);
+}
+
+/* c as [..., m, n], from what broadcasts to the product once its added axes are dropped. */
+static mx spread_addend(mx c, const int *shape, int ndim, const operands *o) {
+  int dropped[MX_MAX_NDIM], count = 0;
+  for (int i = 0; i < ndim; i++)
+    if (!(o->row && i == ndim - 2) && !(o->column && i == ndim - 1)) dropped[count++] = shape[i];
+  bool fits = c->ndim <= count;
+  for (int i = 0; i < c->ndim && fits; i++) {
+    int length = mx_shape_of(c)[c->ndim - 1 - i];
+    fits = length == 1 || length == dropped[count - 1 - i];
+  }
+  if (!fits) return mx_fail("[addmm] input c must broadcast to the output shape");
+  c = mx_broadcast_to(c, (mx_ints){dropped, count});
+  if (o->column) c = mx_expand_dims(c, MX_INTS(-1));
+  return o->row ? mx_expand_dims(c, MX_INTS(-2)) : c;
 }
 
 mx mx_addmm_with(mx c, mx a, mx b, mx_addmm_args args) {
-  mx product = mx_matmul(a, b);
-  if (!product || !c) return NULL;
-  if (args.alpha != 1) product = mx_multiply(product, mx_scalar_like(args.alpha, product));
-  if (args.beta != 1) c = mx_multiply(c, mx_scalar_like(args.beta, product));
-  mx sum = mx_add(product, c);
-  if (sum && (sum->ndim != product->ndim || sum->size != product->size))
-    return mx_fail("[addmm] input c with shape %s must broadcast to the output shape %s",
-                   mx_shape_text_of(c), mx_shape_text_of(product));
-  return sum;
+  operands o = {.a = a, .b = b};
+  if (!c || !check_operands("addmm", &o)) return NULL;
+  mx_dtype dtype = mx_promote_types(mx_promote_types(a->dtype, b->dtype), c->dtype);
+  if (dtype == MX_COMPLEX64)
+    return mx_add(mx_multiply(mx_matmul(a, b), mx_float(args.alpha)),
+                  mx_multiply(mx_float(args.beta), c));
+  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
+    return mx_fail("[addmm] Only real floating point types are supported but %s, %s and %s were "
+                   "provided which results in %s, which is not a real floating point type.",
+                   mx_dtype_name(c->dtype), mx_dtype_name(a->dtype), mx_dtype_name(b->dtype),
+                   mx_dtype_name(dtype));
+  a = mx_astype(o.a, dtype);
+  b = mx_astype(o.b, dtype);
+  c = mx_astype(c, dtype);
+  int shape[MX_MAX_NDIM], ndim = a->ndim, n = mx_dim(b, -1);
+  if (ndim > 2 && b->ndim == 2 && c->ndim <= 1) { /* one tall product */
+    mx_copy_ints(shape, mx_shape_of(a), ndim);
+    shape[ndim - 1] = n;
+    mx flat = mx_flatten(a, 0, -2);
+    int tall[2] = {mx_dim(flat, 0), n};
+    o.row = false;
+    mx spread = spread_addend(c, tall, 2, &o);
+    if (!spread) return NULL;
+    mx y = mx_make(&addmm, &args, ((mx_spec){dtype, 2, tall}), flat, b, spread);
+    return drop_added_axes(mx_reshape(y, (mx_ints){shape, ndim}), false, o.column);
+  }
+  if (!broadcast_leading(&a, &b)) return NULL;
+  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
+  shape[a->ndim - 1] = n;
+  if (!(c = spread_addend(c, shape, a->ndim, &o))) return NULL;
+  return drop_added_axes(mx_make(&addmm, &args, ((mx_spec){dtype, a->ndim, shape}), a, b, c), o.row,
+                         o.column);
+}
+
+/* ---- gather_mm ---- */
+
+/* Rows of products that share a matrix of b and lie evenly in a become one product. */
+static int64_t run_of(const uint32_t *right, const int64_t *at, int64_t begin, int64_t count) {
+  int64_t end = begin + 1;
+  while (end < count && right[end] == right[begin] &&
+         at[end] - at[end - 1] == at[begin + 1] - at[begin])
+    end++;
+  return end - begin;
+}
+
+static bool multiply_gathered(mx a, mx b, const uint32_t *left, const uint32_t *right, mx out) {
+  mx_gemm_product p = product_of(a, b, out);
+  int64_t count = (int64_t)out->size / (p.m * p.n);
+  size_t size = mx_dtype_size(out->dtype);
+  mx_buffer *offsets = mx_buffer_new((size_t)count * sizeof(int64_t));
+  if (!offsets) return false;
+  int64_t *at = offsets->data;
+  for (int64_t i = 0; i < count; i++) at[i] = mx_matrix_offset(a, left[i]);
+  bool good = true;
+  for (int64_t i = 0; i < count && good;) {
+    int64_t run = p.m == 1 ? run_of(right, at, i, count) : 1;
+    mx_gemm_product one = p;
+    one.a = a->data + at[i] * (int64_t)size;
+    one.b = b->data + mx_matrix_offset(b, right[i]) * (int64_t)size;
+    one.out = out->data + (size_t)(i * p.m * p.n) * size;
+    if (run > 1) one.m = run, one.a_row = at[i + 1] - at[i];
+    good = mx_gemm(&one) == 0;
+    i += run;
+  }
+  mx_buffer_release(offsets);
+  return good;
+}
+
+/* Whether all indices name one of `count` matrices. */
+bool mx_check_indices(const char *op, const uint32_t *indices, int64_t size, int64_t count) {
+  for (int64_t i = 0; i < size; i++)
+    if (indices[i] >= count) {
+      mx_fail("[%s] Index %u is out of range for %lld matrices.", op, indices[i], (long long)count);
+      return false;
+    }
+  return true;
+}
+
+int64_t mx_matrix_count(mx a) {
+  int64_t count = 1;
+  for (int i = 0; i < a->ndim - 2; i++) count *= mx_shape_of(a)[i];
+  return count;
+}
+
+static bool eval_gather_mm(const mx_node *node, const mx *in, const mx *out) {
+  (void)node;
+  mx_buffer *temporary[2] = {NULL, NULL};
+  const uint32_t *left = mx_row_major_data(in[2], &temporary[0]);
+  const uint32_t *right = mx_row_major_data(in[3], &temporary[1]);
+  int64_t size = (int64_t)in[2]->size;
+  bool good = mx_out_alloc(out[0]) && (!size || (left && right)) &&
+              mx_check_indices("gather_mm", left, size, mx_matrix_count(in[0])) &&
+              mx_check_indices("gather_mm", right, size, mx_matrix_count(in[1]));
+  if (good && out[0]->size) good = multiply_gathered(in[0], in[1], left, right, out[0]);
+  mx_buffer_release(temporary[0]);
+  mx_buffer_release(temporary[1]);
+  return good;
+}
+
+static const mx_primitive gather_mm = {
+    .name = "GatherMM", .params_size = sizeof(bool), .eval = {eval_gather_mm}};
+
+mx mx_matrix_indices(const char *op, mx indices, mx a) {
+  if (!indices) {
+    int64_t count = mx_matrix_count(a);
+    return mx_reshape(mx_arange(0, (double)count, 1, MX_UINT32),
+                      (mx_ints){mx_shape_of(a), a->ndim - 2});
+  }
+  if (!mx_is_subdtype(indices->dtype, MX_KIND_INTEGER))
+    return mx_fail("[%s] Got indices with invalid dtype. Indices must be integral.", op);
+  return mx_astype(indices, MX_UINT32);
+}
+
+mx mx_gather_mm_with(mx a, mx b, mx_gather_mm_args args) {
+  if (!args.lhs_indices && !args.rhs_indices) return mx_matmul(a, b);
+  operands o = {.a = a, .b = b};
+  if (!check_operands("gather_mm", &o)) return NULL;
+  mx_dtype dtype = mx_promote_types(a->dtype, b->dtype);
+  if (!check_real("gather_mm", a, b, dtype)) return NULL;
+  a = mx_astype(o.a, dtype);
+  b = mx_astype(o.b, dtype);
+  mx left = mx_matrix_indices("gather_mm", args.lhs_indices, a);
+  mx right = mx_matrix_indices("gather_mm", args.rhs_indices, b);
+  if (!left || !right || !mx_broadcast_pair(&left, &right)) return NULL;
+  int shape[MX_MAX_NDIM], ndim = left->ndim;
+  mx_copy_ints(shape, mx_shape_of(left), ndim);
+  shape[ndim] = mx_dim(a, -2);
+  shape[ndim + 1] = mx_dim(b, -1);
+  mx y = mx_make(&gather_mm, &args.sorted_indices, ((mx_spec){dtype, ndim + 2, shape}), a, b, left,
+                 right);
+  return drop_added_axes(y, o.row, o.column);
+}
+
+/* ---- tensordot, outer, inner ---- */
+
+/* a with the axes in `axes` moved last (or first), as a matrix. `kept` gets the other lengths. */
+static mx contracted(mx a, const int *axes, int count, bool last, int *kept, int *kept_count) {
+  int order[MX_MAX_NDIM], others = a->ndim - count, inner = 1, outer = 1, next = last ? 0 : count;
+  for (int i = 0; i < a->ndim; i++) {
+    bool taken = false;
+    for (int k = 0; k < count; k++) taken |= axes[k] == i;
+    if (taken) continue;
+    order[next++] = i;
+    outer *= kept[(*kept_count)++] = mx_shape_of(a)[i];
+  }
+  for (int k = 0; k < count; k++) {
+    order[(last ? others : 0) + k] = axes[k];
+    inner *= mx_shape_of(a)[axes[k]];
+  }
+  mx moved = mx_transpose(a, .axes = (mx_ints){order, a->ndim});
+  return mx_reshape(moved, last ? MX_INTS(outer, inner) : MX_INTS(inner, outer));
+}
+
+mx mx_tensordot_axes(mx a, mx b, mx_ints axes_a, mx_ints axes_b) {
+  if (!a || !b) return NULL;
+  if (axes_a.size != axes_b.size) return mx_fail("[tensordot] axes must have the same size.");
+  int in_a[MX_MAX_NDIM], in_b[MX_MAX_NDIM], shape[2 * MX_MAX_NDIM], ndim = 0;
+  if (mx_normalize_axes("tensordot", axes_a, a->ndim, in_a) < 0 ||
+      mx_normalize_axes("tensordot", axes_b, b->ndim, in_b) < 0)
+    return NULL;
+  for (int i = 0; i < axes_a.size; i++) {
+    in_a[i] = axes_a.data[i] + (axes_a.data[i] < 0 ? a->ndim : 0);
+    in_b[i] = axes_b.data[i] + (axes_b.data[i] < 0 ? b->ndim : 0);
+    if (mx_shape_of(a)[in_a[i]] != mx_shape_of(b)[in_b[i]])
+      return mx_fail("[tensordot] a and b must have the same shape on the contracted axes.");
+  }
+  mx x = contracted(a, in_a, axes_a.size, true, shape, &ndim);
+  mx y = contracted(b, in_b, axes_b.size, false, shape, &ndim);
+  if (ndim > MX_MAX_NDIM) return mx_fail("[tensordot] The result would have %d axes.", ndim);
+  return mx_reshape(mx_matmul(x, y), (mx_ints){shape, ndim});
+}
+
+mx mx_tensordot(mx a, mx b, int axes) {
+  if (!a || !b) return NULL;
+  if (axes < 0) return mx_fail("[tensordot] axis must be greater or equal to 0.");
+  if (axes > a->ndim || axes > b->ndim)
+    return mx_fail("[tensordot] axis must be less than the number of dimensions of a and b.");
+  int in_a[MX_MAX_NDIM], in_b[MX_MAX_NDIM];
+  for (int i = 0; i < axes; i++) in_a[i] = i - axes, in_b[i] = i;
+  return mx_tensordot_axes(a, b, (mx_ints){in_a, axes}, (mx_ints){in_b, axes});
+}
+
+mx mx_outer(mx a, mx b) {
+  if (!a || !b) return NULL;
+  return mx_multiply(mx_reshape(a, MX_INTS(-1, 1)), mx_reshape(b, MX_INTS(1, -1)));
+}
+
+mx mx_inner(mx a, mx b) {
+  if (!a || !b) return NULL;
+  if (!a->ndim || !b->ndim) return mx_multiply(a, b);
+  if (mx_dim(a, -1) != mx_dim(b, -1))
+    return mx_fail("[inner] a and b must have the same last dimension.");
+  return mx_tensordot_axes(a, b, MX_INTS(-1), MX_INTS(-1));
 }

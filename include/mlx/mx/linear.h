@@ -20,6 +20,25 @@ MX_API mx mx_addmm_with(mx c, mx a, mx b, mx_addmm_args args);
 #define mx_addmm(c, a, b, ...) \
   mx_addmm_with(c, a, b, (mx_addmm_args){.alpha = 1, .beta = 1, __VA_ARGS__})
 
+/* Products of chosen matrices: of a [..., m, k] that numbered lhs_indices[i] and of b [..., k, n] that
+ * numbered rhs_indices[i], numbers counting matrices in row-major order of the leading axes. The
+ * indices (integers) broadcast; the result is [...indices, m, n]. NULL: each matrix once, in order.
+ * sorted_indices promises that those given are sorted. Without indices: matmul. */
+typedef struct {
+  mx lhs_indices, rhs_indices;
+  bool sorted_indices;
+} mx_gather_mm_args;
+MX_API mx mx_gather_mm_with(mx a, mx b, mx_gather_mm_args args);
+#define mx_gather_mm(a, b, ...) mx_gather_mm_with(a, b, (mx_gather_mm_args){__VA_ARGS__})
+
+/* Sums of products over the last `axes` axes of a and the first of b, or over the named pairs. */
+MX_API mx mx_tensordot(mx a, mx b, int axes);
+MX_API mx mx_tensordot_axes(mx a, mx b, mx_ints axes_a, mx_ints axes_b);
+/* All products of an element of a and one of b: [size of a, size of b]. */
+MX_API mx mx_outer(mx a, mx b);
+/* Sums of products over the last axes of both. */
+MX_API mx mx_inner(mx a, mx b);
+
 /* Affine quantisation: weight = scale * q + bias, q of `bits` bits (2, 3, 4, 5, 6, 8), one scale
  * and one bias for each group of `group_size` (32, 64, 128) along the last axis. Packed into uint32
  * words, the first weight in the lowest bits: [..., k] becomes weight [..., k * bits / 32], scales
