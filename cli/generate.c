@@ -112,17 +112,40 @@ static char *conversation(const values *v, const char *prompt) {
   return text;
 }
 
+/* The rendered conversation; NULL after mx_fail. */
+static char *render(const values *v, const cli_session *s, const char *source, const char *prompt) {
+  char *variables = conversation(v, prompt);
+  char *text =
+      variables ? mlx_lm_apply_template(s->tokenizer, source, variables, strlen(variables)) : NULL;
+  free(variables);
+  return text;
+}
+
+/* With a saved cache, the text before the question is in there already: drops it from the rendered
+ * text. */
+static bool drop_cached_prefix(const values *v, const cli_session *s, const char *source,
+                               char *text) {
+  static const char mark[] = "<query>";
+  char *marked = render(v, s, source, mark), *at = marked ? strstr(marked, mark) : NULL;
+  size_t skip = at ? (size_t)(at - marked) : 0;
+  if (marked && !at)
+    mx_fail("the chat template does not show the question, so no cache can precede it");
+  free(marked);
+  if (!at) return false;
+  if (skip > strlen(text)) skip = strlen(text);
+  memmove(text, text + skip, strlen(text + skip) + 1);
+  return true;
+}
+
 static int32_t *encode(const values *v, const cli_session *s, const char *prompt, size_t *count) {
   const char *source = mlx_lm_tokenizer_chat_template(s->tokenizer, NULL);
   if (!source && v->default_template) source = mlx_lm_default_chat_template();
   if (v->ignore_template || !source)
     return mlx_lm_tokenizer_encode(s->tokenizer, prompt, strlen(prompt), true, count);
-  char *variables = conversation(v, prompt);
-  char *text =
-      variables ? mlx_lm_apply_template(s->tokenizer, source, variables, strlen(variables)) : NULL;
-  free(variables);
+  char *text = render(v, s, source, prompt);
+  bool good = text && (!v->prompt_cache_file || drop_cached_prefix(v, s, source, text));
   int32_t *ids =
-      text ? mlx_lm_tokenizer_encode(s->tokenizer, text, strlen(text), false, count) : NULL;
+      good ? mlx_lm_tokenizer_encode(s->tokenizer, text, strlen(text), false, count) : NULL;
   free(text);
   return ids;
 }
@@ -158,8 +181,20 @@ static int stream(const values *v, cli_session *s, const int32_t *ids, size_t co
   return status;
 }
 
-static int run(const values *v, cli_session *s) {
+/* The cache must suit the options. */
+static bool check_cache(const values *v, const mlx_lm_prompt_cache *cache) {
+  int bits = mlx_lm_prompt_cache_kv_bits(cache);
+  if (bits && v->kv_bits && v->kv_bits != bits)
+    mx_fail("--kv-bits %d does not match the cache of --prompt-cache-file, which has %d",
+            v->kv_bits, bits);
+  else
+    return true;
+  return false;
+}
+
+static int run(const values *v, cli_session *s, mlx_lm_prompt_cache *cache) {
   size_t count = 0;
+  if (cache && !check_cache(v, cache)) return cli_fail(command.name);
   for (int i = 0; i < v->extra_eos.size; i++)
     if (mlx_lm_tokenizer_add_eos_token(s->tokenizer, v->extra_eos.data[i]))
       return cli_fail(command.name);
@@ -177,6 +212,7 @@ static int run(const values *v, cli_session *s) {
                                   .xtc_probability = v->xtc_probability,
                                   .xtc_threshold = v->xtc_threshold};
   int32_t *kept = cli_xtc_tokens(s->tokenizer, &args.sampler);
+  args.prompt_cache = cache;
   args.max_kv_size = v->max_kv_size;
   args.kv_bits = v->kv_bits;
   args.kv_group_size = v->kv_group_size;
@@ -186,6 +222,23 @@ static int run(const values *v, cli_session *s) {
   free(kept);
   free(ids);
   return status;
+}
+
+/* The saved cache, and the model that it was made with where --model is not given. False after
+ * mx_fail. */
+static bool open_cache(values *v, mlx_lm_prompt_cache **cache, mx_string_map *metadata) {
+  *cache = mlx_lm_load_prompt_cache(v->prompt_cache_file, metadata);
+  const char *made_with = *cache ? mx_string_map_get(metadata, "model") : NULL;
+  if (!*cache) return false;
+  if (v->model && made_with && strcmp(v->model, made_with))
+    mx_fail("Providing a different model (%s) than that used to create the prompt cache (%s) is an "
+            "error.",
+            v->model, made_with);
+  else {
+    if (!v->model) v->model = made_with;
+    return true;
+  }
+  return false;
 }
 
 int mlx_lm_cmd_generate(int argc, char **argv) {
@@ -200,8 +253,15 @@ int mlx_lm_cmd_generate(int argc, char **argv) {
   int status = cli_parse(&command, argc, argv, &v);
   if (status != CLI_GO) return status;
   if (v.seed >= 0) mx_random_seed((uint64_t)v.seed);
-  cli_session s;
-  status = cli_open(&s, command.name, v.model) ? run(&v, &s) : 1;
+  cli_session s = {0};
+  mlx_lm_prompt_cache *cache = NULL;
+  mx_string_map *metadata = mx_string_map_new();
+  if (v.prompt_cache_file && !open_cache(&v, &cache, metadata))
+    status = cli_fail(command.name);
+  else
+    status = cli_open(&s, command.name, v.model) ? run(&v, &s, cache) : 1;
   cli_close(&s);
+  mlx_lm_prompt_cache_free(cache);
+  mx_string_map_free(metadata);
   return status;
 }
