@@ -1,7 +1,11 @@
 /* Affine quantisation, and products with quantised matrices. */
 #include "drivers/qmm.h"
 #include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/elementwise.h"
 #include "mlx/mx/linear.h"
+#include "mlx/mx/reduce.h"
+#include "ops/matmul.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -77,8 +81,8 @@ static bool check_packed(const char *op, mx w, mx scales, mx biases, int group_s
 /* ---- Row-major inputs ---- */
 
 typedef struct {
-  const void *data[4];
-  mx_buffer *temporary[4];
+  const void *data[6];
+  mx_buffer *temporary[6];
 } dense_inputs;
 
 static bool open_dense(dense_inputs *d, const mx *in, int count) {
@@ -89,7 +93,7 @@ static bool open_dense(dense_inputs *d, const mx *in, int count) {
 }
 
 static void close_dense(dense_inputs *d) {
-  for (int i = 0; i < 4; i++) mx_buffer_release(d->temporary[i]);
+  for (int i = 0; i < 6; i++) mx_buffer_release(d->temporary[i]);
 }
 
 /* ---- quantize, dequantize ---- */
@@ -223,9 +227,70 @@ static bool eval_quantized_matmul(const mx_node *node, const mx *in, const mx *o
   return good;
 }
 
+/* With respect to x alone: the weights are not differentiable, and scales and biases follow from
+ * the gradient of the opened matrix, group by group. */
+static bool vjp_quantized_matmul(const mx_node *node, const mx *primals, const mx *cotangents,
+                                 const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  mx_quantize_args how = {p->group_size, p->bits, "affine"};
+  mx grouped = NULL;
+  for (int i = 0; i < count; i++) {
+    if (argnums[i] == 0) {
+      vjps[i] = mx_quantized_matmul(cotangents[0], primals[1], primals[2], primals[3],
+                                    .transpose = !p->transpose, .group_size = p->group_size,
+                                    .bits = p->bits);
+      continue;
+    }
+    if (argnums[i] == 1) {
+      mx_fail("[QuantizedMatmul::vjp] no gradient wrt the quantized weights.");
+      return false;
+    }
+    if (!grouped) {
+      int ndim = primals[1]->ndim;
+      mx c = mx_flatten(cotangents[0], 0, -ndim), x = mx_flatten(primals[0], 0, -ndim);
+      mx dw = p->transpose ? mx_matmul(mx_swapaxes(c, -1, -2), x)
+                           : mx_matmul(mx_swapaxes(x, -1, -2), c);
+      grouped = mx_unflatten(dw, -1, MX_INTS(-1, p->group_size));
+    }
+    mx terms = grouped;
+    if (argnums[i] == 2) {
+      mx codes =
+          mx_dequantize_with(primals[1], mx_ones_like(primals[2]), mx_zeros_like(primals[3]), how);
+      terms = mx_multiply(grouped, mx_unflatten(codes, -1, MX_INTS(-1, p->group_size)));
+    }
+    vjps[i] = mx_sum(terms, .axes = MX_INTS(-1));
+  }
+  return !mx_error();
+}
+
+static bool jvp_quantized_matmul(const mx_node *node, const mx *primals, const mx *tangents,
+                                 const int *argnums, int count, mx *jvps) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  if (count != 1 || argnums[0] != 0) {
+    mx_fail("[QuantizedMatmul::jvp] No JVP wrt the quantized matrix yet.");
+    return false;
+  }
+  jvps[0] =
+      mx_quantized_matmul(tangents[0], primals[1], primals[2], primals[3],
+                          .transpose = p->transpose, .group_size = p->group_size, .bits = p->bits);
+  return jvps[0] != NULL;
+}
+
+static int quantized_matmul_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)output;
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
+  shape[in[0]->ndim - 1] = p->transpose ? mx_dim(in[1], -2) : mx_dim(in[2], -1) * p->group_size;
+  return in[0]->ndim;
+}
+
 static const mx_primitive quantized_matmul = {.name = "QuantizedMatmul",
                                               .params_size = sizeof(quantized_params),
-                                              .eval = {eval_quantized_matmul}};
+                                              .eval = {eval_quantized_matmul},
+                                              .vjp = vjp_quantized_matmul,
+                                              .jvp = jvp_quantized_matmul,
+                                              .output_shape = quantized_matmul_shape};
 
 /* Broadcasts the leading axes of all inputs against each other; their last two stay. */
 static bool broadcast_batches(mx *inputs, int count) {
@@ -255,34 +320,123 @@ static bool broadcast_batches(mx *inputs, int count) {
   return true;
 }
 
-mx mx_quantized_matmul_with(mx x, mx w, mx scales, mx biases, mx_quantized_matmul_args args) {
-  static const char op[] = "quantized_matmul";
-  if (!x || !check_mode(op, args.mode) || !check_sizes(op, args.group_size, args.bits) ||
-      !check_packed(op, w, scales, biases, args.group_size, args.bits))
-    return NULL;
-  int wide = mx_dim(scales, -1) * args.group_size, tall = mx_dim(w, -2);
-  int inner = args.transpose ? wide : tall, outer = args.transpose ? tall : wide;
-  if (x->ndim < 1 || mx_dim(x, -1) != inner)
-    return mx_fail("[%s] Last dimension of first input with shape (..., %d) does not match the "
-                   "expanded quantized matrix (%d, %d) computed from shape %s with group_size=%d, "
-                   "bits=%d and transpose=%s",
-                   op, x->ndim ? mx_dim(x, -1) : 0, inner, outer, mx_shape_text_of(w),
-                   args.group_size, args.bits, args.transpose ? "true" : "false");
+/* Checks a product's operands, casts them to the dtype it works in, and tells its columns; 0 after
+ * mx_fail. */
+static int check_product(const char *op, mx x, mx w, mx scales, mx biases, const char *mode,
+                         const quantized_params *p, mx *in) {
+  if (!x || !check_mode(op, mode) || !check_sizes(op, p->group_size, p->bits) ||
+      !check_packed(op, w, scales, biases, p->group_size, p->bits))
+    return 0;
+  int wide = mx_dim(scales, -1) * p->group_size, tall = mx_dim(w, -2);
+  int inner = p->transpose ? wide : tall, outer = p->transpose ? tall : wide;
+  if (x->ndim < 1 || mx_dim(x, -1) != inner) {
+    mx_fail("[%s] Last dimension of first input with shape (..., %d) does not match the "
+            "expanded quantized matrix (%d, %d) computed from shape %s with group_size=%d, "
+            "bits=%d and transpose=%s",
+            op, x->ndim ? mx_dim(x, -1) : 0, inner, outer, mx_shape_text_of(w), p->group_size,
+            p->bits, p->transpose ? "true" : "false");
+    return 0;
+  }
   mx_dtype dtype = mx_promote_types(x->dtype, mx_promote_types(scales->dtype, biases->dtype));
-  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING))
-    return mx_fail("[%s] Only real floating types are supported but x.dtype() == %s.", op,
-                   mx_dtype_name(x->dtype));
+  if (!mx_is_subdtype(dtype, MX_KIND_FLOATING)) {
+    mx_fail("[%s] Only real floating types are supported but x.dtype() == %s.", op,
+            mx_dtype_name(x->dtype));
+    return 0;
+  }
   dtype = working_dtype(dtype);
-  mx in[4] = {mx_astype(x, dtype), w, mx_astype(scales, dtype), mx_astype(biases, dtype)};
+  in[0] = mx_astype(x, dtype);
+  in[1] = w;
+  in[2] = mx_astype(scales, dtype);
+  in[3] = mx_astype(biases, dtype);
+  return outer;
+}
+
+mx mx_quantized_matmul_with(mx x, mx w, mx scales, mx biases, mx_quantized_matmul_args args) {
+  quantized_params p = {args.group_size, args.bits, args.transpose};
+  mx in[4];
+  int outer = check_product("quantized_matmul", x, w, scales, biases, args.mode, &p, in);
+  if (!outer) return NULL;
   bool vector = x->ndim == 1;
   if (vector) in[0] = mx_expand_dims(in[0], MX_INTS(0));
-  if (in[0]->ndim > 2 && w->ndim > 2 && !broadcast_batches(in, 4)) return NULL;
-  if (in[0]->ndim == 2 && w->ndim > 2 && !broadcast_batches(in, 4)) return NULL;
+  if (w->ndim > 2 && !broadcast_batches(in, 4)) return NULL;
   int shape[MX_MAX_NDIM], ndim = in[0]->ndim;
   mx_copy_ints(shape, mx_shape_of(in[0]), ndim);
   shape[ndim - 1] = outer;
-  quantized_params p = {
-      .group_size = args.group_size, .bits = args.bits, .transpose = args.transpose};
-  mx y = mx_make_node(&quantized_matmul, &p, (mx_spec){dtype, ndim, shape}, in, 4);
+  mx y = mx_make_node(&quantized_matmul, &p, (mx_spec){in[0]->dtype, ndim, shape}, in, 4);
   return vector ? mx_squeeze(y, MX_INTS(-2)) : y;
+}
+
+/* ---- gather_qmm ---- */
+
+/* Single rows that share a matrix and lie evenly apart become the rows of one product. */
+static int64_t run_of(const uint32_t *left, const uint32_t *right, int64_t begin, int64_t count) {
+  int64_t end = begin + 1;
+  while (end < count && right[end] == right[begin] && left[end] == left[end - 1] + 1) end++;
+  return end - begin;
+}
+
+static bool multiply_gathered(const quantized_params *p, const dense_inputs *d, const mx *in,
+                              mx out) {
+  const uint32_t *left = d->data[4], *right = d->data[5];
+  int64_t m = mx_dim(in[0], -2), k = mx_dim(in[0], -1), n = mx_dim(out, -1);
+  int64_t count = (int64_t)out->size / (m * n);
+  size_t item = mx_dtype_size(out->dtype), matrices = (size_t)mx_matrix_count(in[1]);
+  size_t packed = in[1]->size / matrices * 4, groups = in[2]->size / matrices * item;
+  for (int64_t i = 0; i < count;) {
+    int64_t run = m == 1 ? run_of(left, right, i, count) : 1;
+    mx_qmm_product product = {.w = weights_of(p, in[1], in[2],
+                                              (const char *)d->data[1] + right[i] * packed,
+                                              (const char *)d->data[2] + right[i] * groups,
+                                              (const char *)d->data[3] + right[i] * groups),
+                              .x = (const char *)d->data[0] + (size_t)(left[i] * m * k) * item,
+                              .out = out->data + (size_t)(i * m * n) * item,
+                              .m = m * run,
+                              .n = n,
+                              .k = k,
+                              .ldx = k,
+                              .ldo = n,
+                              .dtype = out->dtype,
+                              .transpose = p->transpose};
+    if (mx_qmm(&product)) return false;
+    i += run;
+  }
+  return true;
+}
+
+static bool eval_gather_qmm(const mx_node *node, const mx *in, const mx *out) {
+  dense_inputs d;
+  int64_t size = (int64_t)in[4]->size;
+  bool good = open_dense(&d, in, 6) && mx_out_alloc(out[0]) &&
+              mx_check_indices("gather_qmm", d.data[4], size, mx_matrix_count(in[0])) &&
+              mx_check_indices("gather_qmm", d.data[5], size, mx_matrix_count(in[1]));
+  if (good && out[0]->size)
+    good = multiply_gathered(MX_PARAMS(quantized_params, node), &d, in, out[0]);
+  close_dense(&d);
+  return good;
+}
+
+static const mx_primitive gather_qmm = {
+    .name = "GatherQMM", .params_size = sizeof(quantized_params), .eval = {eval_gather_qmm}};
+
+mx mx_gather_qmm_with(mx x, mx w, mx scales, mx biases, mx_gather_qmm_args args) {
+  static const char op[] = "gather_qmm";
+  if (!args.lhs_indices && !args.rhs_indices)
+    return mx_quantized_matmul(x, w, scales, biases, .transpose = args.transpose,
+                               .group_size = args.group_size, .bits = args.bits, .mode = args.mode);
+  quantized_params p = {args.group_size, args.bits, args.transpose};
+  mx in[6];
+  int outer = check_product(op, x, w, scales, biases, args.mode, &p, in);
+  if (!outer) return NULL;
+  if (x->ndim < 2)
+    return mx_fail("[%s] Non-quantized input must have at least two dimensions but got input with "
+                   "shape %s.",
+                   op, mx_shape_text_of(x));
+  in[4] = mx_matrix_indices(op, args.lhs_indices, x);
+  in[5] = mx_matrix_indices(op, args.rhs_indices, w);
+  if (!in[4] || !in[5] || !mx_broadcast_pair(&in[4], &in[5])) return NULL;
+  int shape[MX_MAX_NDIM], ndim = in[4]->ndim;
+  mx_copy_ints(shape, mx_shape_of(in[4]), ndim);
+  shape[ndim] = mx_dim(x, -2);
+  shape[ndim + 1] = outer;
+  return mx_make_node(&gather_qmm, &p, (mx_spec){in[0]->dtype, ndim + 2, shape}, in, 6);
 }

@@ -58,17 +58,20 @@ static double weight(const mx_qmm_weights *w, int64_t n, int64_t k) {
 
 /* Relative RMS distance of the product from float64. */
 static double distance(const mx_qmm_product *p) {
-  double wrong = 0, all = 0;
-  for (int64_t m = 0; m < p->m; m++)
-    for (int64_t n = 0; n < p->n; n++) {
-      double sum = 0;
-      for (int64_t k = 0; k < p->k; k++)
-        sum += load(p->x, m * p->ldx + k, p->dtype) *
-               (p->transpose ? weight(&p->w, n, k) : weight(&p->w, k, n));
-      double d = load(p->out, m * p->ldo + n, p->dtype) - sum;
-      wrong += d * d;
-      all += sum * sum;
+  double wrong = 0, all = 0, *sums = malloc((size_t)p->m * sizeof *sums);
+  for (int64_t n = 0; n < p->n; n++) {
+    for (int64_t m = 0; m < p->m; m++) sums[m] = 0;
+    for (int64_t k = 0; k < p->k; k++) {
+      double w = p->transpose ? weight(&p->w, n, k) : weight(&p->w, k, n);
+      for (int64_t m = 0; m < p->m; m++) sums[m] += load(p->x, m * p->ldx + k, p->dtype) * w;
     }
+    for (int64_t m = 0; m < p->m; m++) {
+      double d = load(p->out, m * p->ldo + n, p->dtype) - sums[m];
+      wrong += d * d;
+      all += sums[m] * sums[m];
+    }
+  }
+  free(sums);
   return sqrt(wrong / all);
 }
 

@@ -20,10 +20,10 @@ MX_API mx mx_addmm_with(mx c, mx a, mx b, mx_addmm_args args);
 #define mx_addmm(c, a, b, ...) \
   mx_addmm_with(c, a, b, (mx_addmm_args){.alpha = 1, .beta = 1, __VA_ARGS__})
 
-/* Products of chosen matrices: of a [..., m, k] that numbered lhs_indices[i] and of b [..., k, n] that
- * numbered rhs_indices[i], numbers counting matrices in row-major order of the leading axes. The
- * indices (integers) broadcast; the result is [...indices, m, n]. NULL: each matrix once, in order.
- * sorted_indices promises that those given are sorted. Without indices: matmul. */
+/* Products of chosen matrices: of a [..., m, k] that numbered lhs_indices[i] and of b [..., k, n]
+ * that numbered rhs_indices[i], numbers counting matrices in row-major order of the leading axes.
+ * The indices (integers) broadcast; the result is [...indices, m, n]. NULL: each matrix once, in
+ * order. sorted_indices promises that those given are sorted. Without indices: matmul. */
 typedef struct {
   mx lhs_indices, rhs_indices;
   bool sorted_indices;
@@ -71,6 +71,21 @@ MX_API mx mx_quantized_matmul_with(mx x, mx w, mx scales, mx biases, mx_quantize
   mx_quantized_matmul_with(                            \
       x, w, scales, biases,                            \
       (mx_quantized_matmul_args){                      \
+          .transpose = true, .group_size = 64, .bits = 4, .mode = "affine", __VA_ARGS__})
+
+/* quantized_matmul of chosen matrices, as mx_gather_mm chooses them. */
+typedef struct {
+  mx lhs_indices, rhs_indices;
+  bool transpose;
+  int group_size, bits;
+  const char *mode;
+  bool sorted_indices;
+} mx_gather_qmm_args;
+MX_API mx mx_gather_qmm_with(mx x, mx w, mx scales, mx biases, mx_gather_qmm_args args);
+#define mx_gather_qmm(x, w, scales, biases, ...) \
+  mx_gather_qmm_with(                            \
+      x, w, scales, biases,                      \
+      (mx_gather_qmm_args){                      \
           .transpose = true, .group_size = 64, .bits = 4, .mode = "affine", __VA_ARGS__})
 
 #ifdef __cplusplus
