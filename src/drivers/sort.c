@@ -6,8 +6,8 @@
 #include "kernels/kernels.h"
 #include "memory/memory.h"
 
-#define LONG_ROW (1 << 17) /* elements from which one row is worth several threads */
-#define MERGE_PIECE (1 << 15)
+#define LONG_ROW (1 << 13) /* elements from which one row is worth several threads */
+#define MERGE_PIECE (1 << 12)
 #define MAX_CHUNKS 64
 
 typedef struct {
@@ -32,11 +32,10 @@ static void sort_or_select(const job *j, void *keys, void *scratch) {
 
 static void wide_row(const job *j, const char *in, char *out, char *scratch) {
   int64_t n = j->length;
-  uint64_t *keys = (uint64_t *)scratch, *key_scratch = keys + n;
-  uint32_t *indices = (uint32_t *)(key_scratch + n), *index_scratch = indices + n;
+  uint64_t *keys = (uint64_t *)scratch, *words = keys + n, *spare = words + n;
+  uint32_t *indices = (uint32_t *)(spare + n + MX_SORT_SLACK);
   mx_k->sort_wide_of(j->rows->dtype, in, j->in_step, n, keys);
-  for (int64_t i = 0; i < n; i++) indices[i] = (uint32_t)i;
-  mx_k->sort_wide(keys, indices, key_scratch, index_scratch, n);
+  mx_k->sort_wide(keys, indices, words, spare, indices + n, n);
   if (j->indices)
     for (int64_t i = 0; i < n; i++) ((uint32_t *)out)[i * j->out_step] = indices[i];
   else
@@ -179,7 +178,7 @@ static int run(job *j) {
       j->length >= LONG_ROW && j->count < threads && !j->wide && j->kth < 0 && j->key_bytes > 1;
   j->slots = by_chunks ? 1 : least(j->count, j->count * j->length < 4096 ? 1 : 4 * threads);
   int64_t slack = MX_SORT_SLACK * (by_chunks ? MAX_CHUNKS : 1);
-  j->slot_bytes = j->wide ? j->length * 24 : (2 * j->length + slack) * j->key_bytes;
+  j->slot_bytes = j->wide ? j->length * 32 + slack * 8 : (2 * j->length + slack) * j->key_bytes;
   j->slot_bytes = (j->slot_bytes + 63) / 64 * 64;
   mx_buffer *scratch = mx_buffer_new((size_t)(j->slots * j->slot_bytes));
   if (!scratch) return -1;

@@ -2,7 +2,8 @@
 #include "kernels/reduce.h"
 #include "kernels/widen.h"
 
-#define BLOCK 512
+#define BLOCK 512   /* elements gathered at a time */
+#define SEARCH 1024 /* elements searched at a time */
 #define GREATER(a, b) ((a) > (b))
 #define LESS(a, b) ((a) < (b))
 
@@ -14,8 +15,8 @@
     int64_t found = -1;                                                               \
     T top = *best;                                                                    \
     if (top != top) return -1;                                                        \
-    for (int64_t i = 0; i < n; i += BLOCK) {                                          \
-      int64_t part = n - i < BLOCK ? n - i : BLOCK, k = 0;                            \
+    for (int64_t i = 0; i < n; i += SEARCH) {                                         \
+      int64_t part = n - i < SEARCH ? n - i : SEARCH, k = 0;                          \
       T lanes[LANES], news = top;                                                     \
       if (part >= 2 * LANES) {                                                        \
         for (int l = 0; l < LANES; l++) lanes[l] = top;                               \
@@ -29,7 +30,12 @@
       }                                                                               \
       for (; k < part; k++) news = BEATS(x[i + k], news) ? x[i + k] : news;           \
       if (!BEATS(news, top)) continue;                                                \
-      for (k = 0; x[i + k] != news; k++) continue;                                    \
+      for (k = 0; k + LANES <= part; k += LANES) {                                    \
+        int hits = 0;                                                                 \
+        for (int l = 0; l < LANES; l++) hits |= x[i + k + l] == news;                 \
+        if (hits) break;                                                              \
+      }                                                                               \
+      while (x[i + k] != news) k++;                                                   \
       top = news, found = i + k;                                                      \
     }                                                                                 \
     *best = top;                                                                      \

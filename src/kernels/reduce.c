@@ -1,6 +1,7 @@
 /* Reductions over runs and columns. Loops are written over fixed numbers of independent lanes, so
  * that they vectorise at any width without reordering what a reader sees. */
 #include "kernels/reduce.h"
+#include "kernels/simd.h"
 #include "kernels/widen.h"
 
 #include <math.h>
@@ -22,14 +23,15 @@ static double sum_f32(const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) total += (double)x[i];
     return total;
   }
-  /* 512 elements fold in float32 by a tree of five levels; the lanes then add up in float64. */
+  /* Sixteen vectors fold in float32 by a tree of four levels; the lanes then add up in float64. */
   double lanes[16] = {0};
-  for (; n >= BLOCK; x += BLOCK, n -= BLOCK) {
-    float s[64];
-    for (int k = 0; k < 64; k++)
-      s[k] = ((x[k] + x[k + 64]) + (x[k + 128] + x[k + 192])) +
-             ((x[k + 256] + x[k + 320]) + (x[k + 384] + x[k + 448]));
-    for (int k = 0; k < 16; k++) lanes[k] += (double)((s[k] + s[k + 16]) + (s[k + 32] + s[k + 48]));
+  for (; n >= 16 * VW; x += 16 * VW, n -= 16 * VW) {
+    float folded[VW];
+    vf s[8];
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; k++) s[k] = vf_load(x + k * VW) + vf_load(x + (k + 8) * VW);
+    vf_store(folded, ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7])));
+    for (int k = 0; k < VW; k++) lanes[k] += (double)folded[k];
   }
   for (; n >= 16; x += 16, n -= 16)
     for (int k = 0; k < 16; k++) lanes[k] += (double)x[k];
@@ -303,8 +305,9 @@ static void sum_f64_columns(const void *in, int64_t rows, int64_t row_stride, in
 #define MUL(a, x) ((a) * (x))
 #define MAX_INT(a, x) ((x) > (a) ? (x) : (a))
 #define MIN_INT(a, x) ((x) < (a) ? (x) : (a))
-#define MAX_FLOAT(a, x) ((x) > (a) || (x) != (x) ? (x) : (a))
-#define MIN_FLOAT(a, x) ((x) < (a) || (x) != (x) ? (x) : (a))
+/* Without a branch, so that it vectorises. */
+#define MAX_FLOAT(a, x) (((x) > (a)) | ((x) != (x)) ? (x) : (a))
+#define MIN_FLOAT(a, x) (((x) < (a)) | ((x) != (x)) ? (x) : (a))
 #define AND(a, x) ((uint8_t)((a) & ((x) != 0)))
 #define OR(a, x) ((uint8_t)((a) | ((x) != 0)))
 

@@ -5,6 +5,9 @@
 #include <complex.h>
 #include <math.h>
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #undef I /* complex.h */
 
@@ -96,38 +99,68 @@ SCAN(prod_bool, uint8_t, uint8_t, uint8_t, SAME, SAME, AND, 1)
 #define NARROW_BF16(x) mx_f32_to_bf16((float)(x))
 #define NARROW_F16(x) mx_f32_to_f16((float)(x))
 
-#define FLOATS(name, T, F, LOAD, STORE)                                                    \
-  COLUMNS(sum_##name, T, double, T, LOAD, STORE, ADD, 0)                                   \
-  SCAN(prod_##name, T, double, T, LOAD, STORE, MUL, 1)                                     \
-  SCAN(max_##name, T, F, T, LOAD, STORE, MAX, (F)-INFINITY)                                \
-  SCAN(min_##name, T, F, T, LOAD, STORE, MIN, (F)INFINITY)                                 \
-  SCAN(log_##name, T, double, T, LOAD, STORE, log_add_exp, -INFINITY)                      \
-  /* Eight elements wait for the sum before them only once. */                             \
-  static void run_sum_##name(const void *in, int64_t in_step, void *out, int64_t out_step, \
-                             int64_t n, bool inclusive) {                                  \
-    const T *x = in;                                                                       \
-    T *y = out;                                                                            \
-    double before = 0;                                                                     \
-    int64_t i = 0;                                                                         \
-    for (; i + 8 <= n; i += 8, x += 8 * in_step, y += 8 * out_step) {                      \
-      double p[9] = {0};                                                                   \
-      for (int k = 0; k < 8; k++) p[k + 1] = (double)LOAD(x[k * in_step]);                 \
-      for (int k = 8; k > 1; k--) p[k] += p[k - 1];                                        \
-      for (int k = 8; k > 2; k--) p[k] += p[k - 2];                                        \
-      for (int k = 8; k > 4; k--) p[k] += p[k - 4];                                        \
-      for (int k = 0; k < 8; k++) y[k * out_step] = STORE(before + p[k + inclusive]);      \
-      before += p[8];                                                                      \
-    }                                                                                      \
-    for (; i < n; i++, x += in_step, y += out_step) {                                      \
-      double after = before + (double)LOAD(*x);                                            \
-      *y = STORE(inclusive ? after : before);                                              \
-      before = after;                                                                      \
-    }                                                                                      \
+/* As many of n contiguous elements as come in whole vectors; adds them to *before. */
+static int64_t vector_sum_f32(const float *x, float *y, int64_t n, bool inclusive, double *before) {
+  int64_t i = 0;
+#ifdef __AVX512F__
+  const __m512i by_one = _mm512_set_epi64(6, 5, 4, 3, 2, 1, 0, 0);
+  const __m512i by_two = _mm512_set_epi64(5, 4, 3, 2, 1, 0, 0, 0);
+  const __m512i by_four = _mm512_set_epi64(3, 2, 1, 0, 0, 0, 0, 0);
+  const __m512i last = _mm512_set1_epi64(7);
+  __m512d sum = _mm512_set1_pd(*before);
+  for (; i + 8 <= n; i += 8) {
+    __m512d p = _mm512_cvtps_pd(_mm256_loadu_ps(x + i));
+    p = _mm512_add_pd(p, _mm512_maskz_permutexvar_pd(0xfe, by_one, p));
+    p = _mm512_add_pd(p, _mm512_maskz_permutexvar_pd(0xfc, by_two, p));
+    p = _mm512_add_pd(p, _mm512_maskz_permutexvar_pd(0xf0, by_four, p));
+    __m512d q = inclusive ? p : _mm512_maskz_permutexvar_pd(0xfe, by_one, p);
+    _mm256_storeu_ps(y + i, _mm512_cvtpd_ps(_mm512_add_pd(sum, q)));
+    sum = _mm512_add_pd(sum, _mm512_permutexvar_pd(last, p));
   }
-FLOATS(f32, float, float, SAME, (float))
-FLOATS(f64, double, double, SAME, SAME)
-FLOATS(bf16, mx_bf16, float, mx_bf16_to_f32, NARROW_BF16)
-FLOATS(f16, mx_f16, float, mx_f16_to_f32, NARROW_F16)
+  *before = _mm512_cvtsd_f64(sum);
+#else
+  (void)x, (void)y, (void)n, (void)inclusive, (void)before;
+#endif
+  return i;
+}
+static int64_t no_vectors(const void *x, void *y, int64_t n, bool inclusive, double *before) {
+  (void)x, (void)y, (void)n, (void)inclusive, (void)before;
+  return 0;
+}
+
+#define FLOATS(name, T, F, LOAD, STORE, VECTOR_SUM)                                          \
+  COLUMNS(sum_##name, T, double, T, LOAD, STORE, ADD, 0)                                     \
+  SCAN(prod_##name, T, double, T, LOAD, STORE, MUL, 1)                                       \
+  SCAN(max_##name, T, F, T, LOAD, STORE, MAX, (F)-INFINITY)                                  \
+  SCAN(min_##name, T, F, T, LOAD, STORE, MIN, (F)INFINITY)                                   \
+  SCAN(log_##name, T, double, T, LOAD, STORE, log_add_exp, -INFINITY)                        \
+  /* Eight elements wait for the sum before them only once. */                               \
+  static void run_sum_##name(const void *in, int64_t in_step, void *out, int64_t out_step,   \
+                             int64_t n, bool inclusive) {                                    \
+    const T *x = in;                                                                         \
+    T *y = out;                                                                              \
+    double before = 0;                                                                       \
+    int64_t i = in_step == 1 && out_step == 1 ? VECTOR_SUM(x, y, n, inclusive, &before) : 0; \
+    x += i, y += i;                                                                          \
+    for (; i + 8 <= n; i += 8, x += 8 * in_step, y += 8 * out_step) {                        \
+      double p[9] = {0};                                                                     \
+      for (int k = 0; k < 8; k++) p[k + 1] = (double)LOAD(x[k * in_step]);                   \
+      for (int k = 8; k > 1; k--) p[k] += p[k - 1];                                          \
+      for (int k = 8; k > 2; k--) p[k] += p[k - 2];                                          \
+      for (int k = 8; k > 4; k--) p[k] += p[k - 4];                                          \
+      for (int k = 0; k < 8; k++) y[k * out_step] = STORE(before + p[k + inclusive]);        \
+      before += p[8];                                                                        \
+    }                                                                                        \
+    for (; i < n; i++, x += in_step, y += out_step) {                                        \
+      double after = before + (double)LOAD(*x);                                              \
+      *y = STORE(inclusive ? after : before);                                                \
+      before = after;                                                                        \
+    }                                                                                        \
+  }
+FLOATS(f32, float, float, SAME, (float), vector_sum_f32)
+FLOATS(f64, double, double, SAME, SAME, no_vectors)
+FLOATS(bf16, mx_bf16, float, mx_bf16_to_f32, NARROW_BF16, no_vectors)
+FLOATS(f16, mx_f16, float, mx_f16_to_f32, NARROW_F16, no_vectors)
 
 /* ---- complex ---- */
 

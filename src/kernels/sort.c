@@ -265,7 +265,33 @@ static void sort_bytes(uint8_t *keys, int64_t n) {
 }
 
 #ifdef __AVX512F__
+/* Optimal sorting networks of 16 and of 8 (B. Dobbelaere's list). */
+#define NETWORK_16(C)                                                                             \
+  C(0, 13)                                                                                        \
+  C(1, 12)                                                                                        \
+  C(2, 15)                                                                                        \
+  C(3, 14)                                                                                        \
+  C(4, 8)                                                                                         \
+  C(5, 6)                                                                                         \
+  C(7, 11) C(9, 10) C(0, 5) C(1, 7) C(2, 9) C(3, 4) C(6, 13) C(8, 14) C(10, 15) C(11, 12) C(0, 1) \
+      C(2, 3) C(4, 5) C(6, 8) C(7, 9) C(10, 11) C(12, 13) C(14, 15) C(0, 2) C(1, 3) C(4, 10)      \
+          C(5, 11) C(6, 7) C(8, 9) C(12, 14) C(13, 15) C(1, 2) C(3, 12) C(4, 6) C(5, 7) C(8, 10)  \
+              C(9, 11) C(13, 14) C(1, 4) C(2, 6) C(5, 8) C(7, 10) C(9, 13) C(11, 14) C(2, 4)      \
+                  C(3, 6) C(9, 12) C(11, 13) C(3, 5) C(6, 8) C(7, 9) C(10, 12) C(3, 4) C(5, 6)    \
+                      C(7, 8) C(9, 10) C(11, 12) C(6, 7) C(8, 9)
+#define NETWORK_8(C)                                                                              \
+  C(0, 2)                                                                                         \
+  C(1, 3)                                                                                         \
+  C(4, 6)                                                                                         \
+  C(5, 7)                                                                                         \
+  C(0, 4)                                                                                         \
+  C(1, 5)                                                                                         \
+  C(2, 6) C(3, 7) C(0, 1) C(2, 3) C(4, 5) C(6, 7) C(2, 4) C(3, 5) C(1, 4) C(3, 6) C(1, 2) C(3, 4) \
+      C(5, 6)
+
 #define NAME(x) u32_##x
+#define COLUMN_NETWORK(C) NETWORK_16(C)
+#define V_PICK(a, index, b) _mm512_permutex2var_epi32(a, index, b)
 #define KEY uint32_t
 #define LANES 16
 #define VEC __m512i
@@ -279,10 +305,13 @@ static void sort_bytes(uint8_t *keys, int64_t n) {
 #define V_MAX(a, b) _mm512_max_epu32(a, b)
 #define V_MASK_MAX(rest, mask, a, b) _mm512_mask_max_epu32(rest, mask, a, b)
 #define V_PERMUTE(index, v) _mm512_permutexvar_epi32(index, v)
+#define V_NOT(mask) _knot_mask16(mask)
 #define V_BELOW(a, b) _mm512_cmplt_epu32_mask(a, b)
 #define V_COMPRESS(mask, v) _mm512_maskz_compress_epi32(mask, v)
 #include "kernels/sort_vector.h"
 #undef NAME
+#undef COLUMN_NETWORK
+#undef V_PICK
 #undef KEY
 #undef LANES
 #undef MASK
@@ -293,9 +322,12 @@ static void sort_bytes(uint8_t *keys, int64_t n) {
 #undef V_MAX
 #undef V_MASK_MAX
 #undef V_PERMUTE
+#undef V_NOT
 #undef V_BELOW
 #undef V_COMPRESS
 #define NAME(x) u64_##x
+#define COLUMN_NETWORK(C) NETWORK_8(C)
+#define V_PICK(a, index, b) _mm512_permutex2var_epi64(a, index, b)
 #define KEY uint64_t
 #define LANES 8
 #define MASK __mmask8
@@ -306,6 +338,7 @@ static void sort_bytes(uint8_t *keys, int64_t n) {
 #define V_MAX(a, b) _mm512_max_epu64(a, b)
 #define V_MASK_MAX(rest, mask, a, b) _mm512_mask_max_epu64(rest, mask, a, b)
 #define V_PERMUTE(index, v) _mm512_permutexvar_epi64(index, v)
+#define V_NOT(mask) _knot_mask8(mask)
 #define V_BELOW(a, b) _mm512_cmplt_epu64_mask(a, b)
 #define V_COMPRESS(mask, v) _mm512_maskz_compress_epi64(mask, v)
 #include "kernels/sort_vector.h"
@@ -331,22 +364,14 @@ void MX_KERNEL(sort_keys)(void *keys, void *scratch, int64_t n, int bytes, bool 
   }
 }
 
-void MX_KERNEL(sort_wide)(uint64_t *keys, uint32_t *indices, uint64_t *key_scratch,
-                          uint32_t *index_scratch, int64_t n) {
-  if (n <= 32) {
-    for (int64_t i = 1, k; i < n; i++) {
-      uint64_t x = keys[i];
-      uint32_t index = indices[i];
-      for (k = i; k && keys[k - 1] > x; k--) keys[k] = keys[k - 1], indices[k] = indices[k - 1];
-      keys[k] = x, indices[k] = index;
-    }
-    return;
-  }
+/* Stable; leaves both sorted where they are. */
+static void wide_radix(uint64_t *keys, uint32_t *indices, uint64_t *key_spare,
+                       uint32_t *index_spare, int64_t n) {
   uint32_t counts[8][256] = {{0}};
   for (int64_t i = 0; i < n; i++)
     for (int byte = 0; byte < 8; byte++) counts[byte][(keys[i] >> 8 * byte) & 255]++;
-  uint64_t *from = keys, *to = key_scratch;
-  uint32_t *index_from = indices, *index_to = index_scratch;
+  uint64_t *from = keys, *to = key_spare;
+  uint32_t *index_from = indices, *index_to = index_spare;
   for (int byte = 0; byte < 8; byte++) {
     uint32_t *start = counts[byte];
     if (starts_of(start, n)) continue;
@@ -359,9 +384,43 @@ void MX_KERNEL(sort_wide)(uint64_t *keys, uint32_t *indices, uint64_t *key_scrat
     uint32_t *u = index_from;
     from = to, to = t, index_from = index_to, index_to = u;
   }
-  if (from == keys) return;
-  memcpy(keys, from, (size_t)n * sizeof *keys);
-  memcpy(indices, index_from, (size_t)n * sizeof *indices);
+  if (index_from != indices) memcpy(indices, index_from, (size_t)n * sizeof *indices);
+}
+
+/* Indices of keys that the first sort took for alike. */
+static void order_alike(const uint64_t *keys, uint32_t *indices, uint64_t *spare,
+                        uint64_t *more_spare, uint32_t *index_spare, int64_t n) {
+  if (n > 32) {
+    for (int64_t i = 0; i < n; i++) spare[i] = keys[indices[i]];
+    wide_radix(spare, indices, more_spare, index_spare, n);
+    return;
+  }
+  for (int64_t i = 1, k; i < n; i++) {
+    uint32_t index = indices[i];
+    uint64_t key = keys[index];
+    for (k = i; k && keys[indices[k - 1]] > key; k--) indices[k] = indices[k - 1];
+    indices[k] = index;
+  }
+}
+
+/* The highest 32 bits in which the keys differ sort together with the index, in one word. */
+void MX_KERNEL(sort_wide)(const uint64_t *keys, uint32_t *indices, uint64_t *words, uint64_t *spare,
+                          uint32_t *index_spare, int64_t n) {
+  uint64_t lowest = UINT64_MAX, highest = 0;
+  for (int64_t i = 0; i < n; i++) {
+    lowest = keys[i] < lowest ? keys[i] : lowest;
+    highest = keys[i] > highest ? keys[i] : highest;
+  }
+  uint64_t range = n ? highest - lowest : 0;
+  int shift = range >> 32 ? 32 - __builtin_clzll(range) : 0;
+  for (int64_t i = 0; i < n; i++) words[i] = ((keys[i] - lowest) >> shift) << 32 | (uint64_t)i;
+  MX_KERNEL(sort_keys)(words, spare, n, 8, true);
+  for (int64_t i = 0; i < n; i++) indices[i] = (uint32_t)words[i];
+  if (!shift) return;
+  for (int64_t i = 0, end; i < n; i = end) {
+    for (end = i + 1; end < n && words[end] >> 32 == words[i] >> 32;) end++;
+    if (end - i > 1) order_alike(keys, indices + i, spare, words + i, index_spare, end - i);
+  }
 }
 
 void MX_KERNEL(sort_indices)(const uint64_t *keys, int64_t n, uint32_t *out, int64_t step) {
@@ -398,22 +457,20 @@ SELECT(u32, uint32_t)
 SELECT(u64, uint64_t)
 
 #ifdef __AVX512F__
-/* Quickselect on vectors, down to what a network sorts; false where pivots are bad, and the rest
- * is up to the caller. */
+/* Quickselect on vectors, down to what a network sorts. */
 #define QUICKSELECT(name, T, NETWORK)                                           \
   static void name##_quickselect(T *keys, T *scratch, int64_t n, int64_t kth) { \
     for (int tries = 0; n > NETWORK; tries++) {                                 \
-      T pivot = name##_pivot(keys, n);                                          \
-      if (tries > 64) {                                                         \
+      if (tries > 64) { /* pivots keep being bad */                             \
         name##_select(keys, scratch, n, kth);                                   \
         return;                                                                 \
       }                                                                         \
-      int64_t low = name##_partition(keys, scratch, n, pivot);                  \
-      if (!low) {                                                               \
-        if (pivot == (T)-1) return;                                             \
-        low = name##_partition(keys, scratch, n, pivot + 1);                    \
-        if (kth < low) return;                                                  \
-      }                                                                         \
+      T pivot = name##_pivot(keys, n);                                          \
+      int64_t low = name##_partition(keys, n, pivot);                           \
+      bool smallest = !low; /* part off its equals */                           \
+      if (smallest && pivot == (T)-1) return;                                   \
+      if (smallest) low = name##_partition(keys, n, pivot + 1);                 \
+      if (smallest && kth < low) return;                                        \
       if (kth < low) {                                                          \
         n = low;                                                                \
       } else {                                                                  \

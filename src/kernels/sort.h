@@ -29,7 +29,8 @@
  *
  * sort_keys: sorts n keys of `bytes` bytes each; scratch has room for n + MX_SORT_SLACK. Where
  * `indexed` (8 bytes), the low halves rise already: only high halves need comparing.
- * sort_wide: sorts n keys of 8 bytes and their indices together, stably.
+ * sort_wide: the order of n keys of 8 bytes as indices, stably. words and index_spare have room for
+ * n, spare for n + MX_SORT_SLACK.
  * sort_indices: the low halves of indexed keys.
  * sort_select: moves the kth smallest key to place kth, none above it before, none below it behind.
  *
@@ -44,8 +45,8 @@
   K(void, sort_wide_of, (mx_dtype dtype, const void *in, int64_t step, int64_t n, uint64_t *keys)) \
   K(void, sort_keys, (void *keys, void *scratch, int64_t n, int bytes, bool indexed))              \
   K(void, sort_wide,                                                                               \
-    (uint64_t * keys, uint32_t * indices, uint64_t * key_scratch, uint32_t * index_scratch,        \
-     int64_t n))                                                                                   \
+    (const uint64_t *keys, uint32_t *indices, uint64_t *words, uint64_t *spare,                    \
+     uint32_t *index_spare, int64_t n))                                                            \
   K(void, sort_indices, (const uint64_t *keys, int64_t n, uint32_t *out, int64_t step))            \
   K(void, sort_select, (void *keys, void *scratch, int64_t n, int64_t kth, int bytes))             \
   K(void, sort_merge,                                                                              \

@@ -24,8 +24,37 @@ static inline __attribute__((always_inline)) MASK NAME(lanes_with)(int bit) {
   return mask;
 }
 
-/* Sorts `count` vectors (a power of two, at most 16) as one sequence. */
-static inline __attribute__((always_inline)) void NAME(network)(VEC *v, int count) {
+/* LANES vectors as a square: sorts the columns by a network without shuffles, then turns them into
+ * rows. */
+static inline __attribute__((always_inline)) void NAME(sort_square)(VEC *v) {
+#define ORDER(i, j)              \
+  {                              \
+    VEC low = V_MIN(v[i], v[j]); \
+    v[j] = V_MAX(v[i], v[j]);    \
+    v[i] = low;                  \
+  }
+  COLUMN_NETWORK(ORDER)
+#undef ORDER
+#pragma GCC unroll 4
+  for (int s = 1; s < LANES; s *= 2) {
+    KEY first[LANES], second[LANES]; /* lanes of the pair: LANES and up are the second vector's */
+    for (int i = 0; i < LANES; i++) {
+      first[i] = (KEY)(i & s ? LANES + i - s : i);
+      second[i] = (KEY)(i & s ? LANES + i : i + s);
+    }
+    VEC pick_first = V_LOAD(first), pick_second = V_LOAD(second);
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+      if (!(i & s)) {
+        VEC a = v[i], b = v[i + s];
+        v[i] = V_PICK(a, pick_first, b);
+        v[i + s] = V_PICK(a, pick_second, b);
+      }
+  }
+}
+
+/* Sorts each vector for itself. */
+static inline __attribute__((always_inline)) void NAME(sort_lanes)(VEC *v, int count) {
 #pragma GCC unroll 4
   for (int k = 2; k <= LANES; k *= 2) {
     VEC mirror = NAME(xor_lanes)(k - 1);
@@ -38,6 +67,15 @@ static inline __attribute__((always_inline)) void NAME(network)(VEC *v, int coun
       for (int i = 0; i < count; i++) v[i] = NAME(stage)(v[i], partner, NAME(lanes_with)(j));
     }
   }
+}
+
+/* Sorts `count` vectors (a power of two, at most 16) as one sequence. */
+static inline __attribute__((always_inline)) void NAME(network)(VEC *v, int count) {
+  if (count % LANES)
+    NAME(sort_lanes)(v, count);
+  else
+#pragma GCC unroll 2
+    for (int i = 0; i < count; i += LANES) NAME(sort_square)(v + i);
   VEC reverse = NAME(xor_lanes)(LANES - 1);
 #pragma GCC unroll 4
   for (int m = 1; m < count; m *= 2) { /* sequences of m vectors merge in pairs */
@@ -107,42 +145,63 @@ static void NAME(small)(KEY *keys, int64_t n) {
     NAME(small16)(keys, (int)n);
 }
 
-/* Keys below the pivot move to the front, the others behind them; returns how many are below. Low
- * lanes are written behind the vectors that have been read, high ones to scratch. */
-static int64_t NAME(partition)(KEY *keys, KEY *scratch, int64_t n, KEY pivot) {
+#define LOW_LANES(count) (MASK)((1u << (count)) - 1)
+
+/* Keys below the pivot move to the front, the others behind them; returns how many are below. The
+ * first and the last GROUP keys are set aside, so that there always is room between what has been
+ * written and what is still to be read, at both ends:
+ *
+ *     | below | room |      still to be read      | room | above |
+ *             low    left                     right      high
+ *
+ * and the next keys come from the end with less of it. */
+static int64_t NAME(partition)(KEY *keys, int64_t n, KEY pivot) {
+  enum { GROUP = 8 * LANES };
+  KEY aside[3 * GROUP];
+  KEY *low = keys, *high = keys + n, *left = low + GROUP, *right = high - GROUP;
   VEC p = V_SET(pivot);
-  int64_t low = 0, high = 0, i = 0;
-#define PART(v)                                           \
-  {                                                       \
-    MASK below = V_BELOW(v, p);                           \
-    int count = __builtin_popcount(below);                \
-    V_STORE(keys + low, V_COMPRESS(below, v));            \
-    V_STORE(scratch + high, V_COMPRESS((MASK)~below, v)); \
-    low += count, high += LANES - count;                  \
+  memcpy(aside, keys, GROUP * sizeof(KEY));
+  memcpy(aside + GROUP, right, GROUP * sizeof(KEY));
+#define PART(v)                                                                \
+  {                                                                            \
+    MASK below = V_BELOW(v, p);                                                \
+    int count = __builtin_popcount(below);                                     \
+    V_STORE(low, V_COMPRESS(below, v));                                        \
+    low += count, high -= LANES - count;                                       \
+    V_MASK_STORE(high, LOW_LANES(LANES - count), V_COMPRESS(V_NOT(below), v)); \
   }
-  for (; i + 4 * LANES <= n; i += 4 * LANES) {
-    VEC a = V_LOAD(keys + i), b = V_LOAD(keys + i + LANES), c = V_LOAD(keys + i + 2 * LANES),
-        d = V_LOAD(keys + i + 3 * LANES);
-    PART(a) PART(b) PART(c) PART(d)
+  while (right - left >= GROUP) {
+    bool from_left = left - low <= high - right;
+    const KEY *from = from_left ? left : right - GROUP;
+    left += from_left ? GROUP : 0;
+    right -= from_left ? 0 : GROUP;
+    VEC v[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) v[i] = V_LOAD(from + i * LANES);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) PART(v[i])
   }
 #undef PART
-  for (; i < n; i++) {
-    KEY x = keys[i];
-    bool below = x < pivot;
-    keys[low] = x;
-    scratch[high] = x;
-    low += below, high += !below;
+  int64_t count = 2 * GROUP + (right - left);
+  memcpy(aside + 2 * GROUP, left, (size_t)(right - left) * sizeof(KEY));
+  for (int64_t i = 0; i < count; i += LANES) {
+    MASK there = count - i < LANES ? LOW_LANES(count - i) : (MASK)-1;
+    VEC v = V_MASK_LOAD(p, there, aside + i);
+    MASK below = V_BELOW(v, p), above = (MASK)(there & ~below);
+    V_MASK_STORE(low, LOW_LANES(__builtin_popcount(below)), V_COMPRESS(below, v));
+    low += __builtin_popcount(below), high -= __builtin_popcount(above);
+    V_MASK_STORE(high, LOW_LANES(__builtin_popcount(above)), V_COMPRESS(above, v));
   }
-  memcpy(keys + low, scratch, (size_t)high * sizeof(KEY));
-  return low;
+  return low - keys;
 }
 
-/* The median of 4 * LANES samples. */
+/* The median of 64 samples, or of fewer where that would take longer than it helps. */
 static KEY NAME(pivot)(const KEY *keys, int64_t n) {
-  KEY sample[4 * LANES];
-  for (int64_t i = 0; i < 4 * LANES; i++) sample[i] = keys[i * n / (4 * LANES)];
-  NAME(small4)(sample, 4 * LANES);
-  return sample[2 * LANES];
+  KEY sample[64];
+  int64_t count = n < 4096 ? LANES : 64, step = n / count;
+  for (int64_t i = 0; i < count; i++) sample[i] = keys[i * step];
+  NAME(small)(sample, count);
+  return sample[count / 2];
 }
 
 static void NAME(sort)(KEY *keys, KEY *scratch, int64_t n, int depth) {
@@ -152,22 +211,17 @@ static void NAME(sort)(KEY *keys, KEY *scratch, int64_t n, int depth) {
       return;
     }
     KEY pivot = NAME(pivot)(keys, n);
-    int64_t low = NAME(partition)(keys, scratch, n, pivot);
+    int64_t low = NAME(partition)(keys, n, pivot);
     if (!low) { /* the pivot is the smallest: part off its equals, which are done */
       if (pivot == (KEY)-1) return;
-      low = NAME(partition)(keys, scratch, n, pivot + 1);
-      keys += low, n -= low;
-      continue;
-    }
-    if (low < n - low) {
-      NAME(sort)(keys, scratch, low, depth);
-      keys += low, n -= low;
+      low = NAME(partition)(keys, n, pivot + 1);
     } else {
-      NAME(sort)(keys + low, scratch, n - low, depth);
-      n = low;
+      NAME(sort)(keys, scratch, low, depth);
     }
+    keys += low, n -= low;
   }
   NAME(small)(keys, n);
 }
 
+#undef LOW_LANES
 #undef NETWORK_MAX
