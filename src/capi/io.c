@@ -64,8 +64,9 @@ static bool write_on(void *context, const void *from, size_t bytes) {
 
 /* Whether the stream can be used; the error is recorded otherwise (none for an empty handle). */
 static bool is_open(const io *i, const char *op) {
-  if (i && !is_usable(i)) mx_fail("[%s] Failed to open %s", op, label(i));
-  return i && is_usable(i);
+  if (!i || is_usable(i)) return i;
+  mx_fail("[%s] Failed to open %s", op, label(i));
+  return false;
 }
 
 #define SOURCE(handle) ((mx_source){(handle).ctx, read_at, label((handle).ctx)})
