@@ -11,6 +11,34 @@ int mlx_addmm(mlx_array *res, const mlx_array c, const mlx_array a, const mlx_ar
   CAPI_RETURN(res, s, mx_addmm(A(c), A(a), A(b), .alpha = alpha, .beta = beta));
 }
 
+int mlx_gather_mm(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices,
+                  const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s) {
+  CAPI_RETURN(res, s,
+              mx_gather_mm(A(a), A(b), .lhs_indices = A(lhs_indices), .rhs_indices = A(rhs_indices),
+                           .sorted_indices = sorted_indices));
+}
+
+int mlx_tensordot(mlx_array *res, const mlx_array a, const mlx_array b, const int *axes_a,
+                  size_t axes_a_num, const int *axes_b, size_t axes_b_num, const mlx_stream s) {
+  CAPI_RETURN(
+      res, s,
+      mx_tensordot_axes(A(a), A(b), capi_ints(axes_a, axes_a_num), capi_ints(axes_b, axes_b_num)));
+}
+
+/* "axis" is how many: the last of a with the first of b. */
+int mlx_tensordot_axis(mlx_array *res, const mlx_array a, const mlx_array b, int axis,
+                       const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_tensordot(A(a), A(b), axis));
+}
+
+int mlx_outer(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_outer(A(a), A(b)));
+}
+
+int mlx_inner(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_inner(A(a), A(b)));
+}
+
 /* The parameters of a quantisation, MLX's where they are not given. */
 #define QUANTIZED                                             \
   .group_size = group_size.has_value ? group_size.value : 64, \

@@ -130,6 +130,19 @@ static void products(void **state) {
   GIVES(mlx_matmul(&r, a, a, S), 7, 10, 15, 22);
   GIVES(mlx_addmm(&r, one, a, a, 2, 10, S), 24, 30, 40, 54);
 
+  GIVES(mlx_inner(&r, a, a, S), 5, 11, 11, 25);
+  GIVES(mlx_outer(&r, one, a, S), 1, 2, 3, 4);
+  GIVES(mlx_tensordot_axis(&r, a, a, 2, S), 30);
+  GIVES(mlx_tensordot(&r, a, a, (const int[]){0}, 1, (const int[]){0}, 1, S), 10, 14, 14, 20);
+  mlx_array pair = mlx_array_new(), second = mlx_array_new_int(1);
+  assert_int_equal(mlx_add(&pair, a, a, S), 0);
+  mlx_vector_array both = mlx_vector_array_new_data((const mlx_array[]){a, pair}, 2);
+  assert_int_equal(mlx_stack(&pair, both, S), 0);
+  GIVES(mlx_gather_mm(&r, a, pair, mlx_array_empty, second, false, S), 14, 20, 30, 44);
+  mlx_vector_array_free(both);
+  mlx_array_free(pair);
+  mlx_array_free(second);
+
   /* Weights of two values are exact in 4 bits. */
   mlx_array w = mlx_array_new(), x = mlx_array_new(), scales = mlx_array_new(),
             bias = mlx_array_new();

@@ -170,6 +170,16 @@ int mlx_topk(mlx_array *res, const mlx_array a, int k, const mlx_stream s);
 int mlx_matmul(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 int mlx_addmm(mlx_array *res, const mlx_array c, const mlx_array a, const mlx_array b, float alpha,
               float beta, const mlx_stream s);
+int mlx_gather_mm(mlx_array *res, const mlx_array a, const mlx_array b,
+                  const mlx_array lhs_indices /* may be null */,
+                  const mlx_array rhs_indices /* may be null */, bool sorted_indices,
+                  const mlx_stream s);
+int mlx_tensordot(mlx_array *res, const mlx_array a, const mlx_array b, const int *axes_a,
+                  size_t axes_a_num, const int *axes_b, size_t axes_b_num, const mlx_stream s);
+int mlx_tensordot_axis(mlx_array *res, const mlx_array a, const mlx_array b, int axis,
+                       const mlx_stream s);
+int mlx_outer(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
+int mlx_inner(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 int mlx_quantize(mlx_vector_array *res, const mlx_array w, mlx_optional_int group_size,
                  mlx_optional_int bits, const char *mode, const mlx_stream s);
 int mlx_dequantize(mlx_array *res, const mlx_array w, const mlx_array scales,
