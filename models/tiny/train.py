@@ -243,7 +243,7 @@ def train(training, held_out, steps, folder):
                 f"step {step} of {steps}: loss {float(loss):.4f}, {time.time() - began:.0f} s",
                 flush=True,
             )
-        if step % 100 == 99:
+        if step % 25 == 24:
             torch.save((step + 1, model.w, optimizer.state()), saved)
         if step % 500 == 499:
             few = [part[:40] for part in held_out]
