@@ -67,3 +67,13 @@ int mlx_quantized_matmul(mlx_array *res, const mlx_array x, const mlx_array w,
       res, s,
       mx_quantized_matmul(A(x), A(w), A(scales), A(biases), .transpose = transpose, QUANTIZED));
 }
+
+int mlx_gather_qmm(mlx_array *res, const mlx_array x, const mlx_array w, const mlx_array scales,
+                   const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices,
+                   bool transpose, mlx_optional_int group_size, mlx_optional_int bits,
+                   const char *mode, bool sorted_indices, const mlx_stream s) {
+  CAPI_RETURN(res, s,
+              mx_gather_qmm(A(x), A(w), A(scales), A(biases), .lhs_indices = A(lhs_indices),
+                            .rhs_indices = A(rhs_indices), .transpose = transpose,
+                            .sorted_indices = sorted_indices, QUANTIZED));
+}

@@ -160,6 +160,14 @@ static void products(void **state) {
   assert_int_equal(mlx_vector_array_get(&scales, q, 1), 0);
   assert_int_equal(mlx_vector_array_get(&bias, q, 2), 0);
   GIVES(mlx_quantized_matmul(&r, x, w, scales, bias, true, group, by_default, "affine", S), 96);
+  mlx_array first = mlx_array_new();
+  assert_int_equal(mlx_zeros(&first, (const int[]){1}, 1, MLX_UINT32, S), 0);
+  mlx_array *stacked[] = {&w, &scales, &bias};
+  for (int i = 0; i < 3; i++) assert_int_equal(mlx_expand_dims(stacked[i], *stacked[i], 0, S), 0);
+  GIVES(mlx_gather_qmm(&r, x, w, scales, bias, mlx_array_empty, first, true, group, by_default,
+                       "affine", false, S),
+        96);
+  mlx_array_free(first);
   assert_int_equal(mlx_dequantize(&r, w, scales, bias, group, by_default, "affine", half, S), 0);
   assert_int_equal(mlx_array_dtype(r), MLX_FLOAT16);
   GIVES(mlx_sum(&r, r, false, S), 96);

@@ -190,6 +190,12 @@ int mlx_quantized_matmul(mlx_array *res, const mlx_array x, const mlx_array w,
                          const mlx_array scales, const mlx_array biases /* may be null */,
                          bool transpose, mlx_optional_int group_size, mlx_optional_int bits,
                          const char *mode, const mlx_stream s);
+int mlx_gather_qmm(mlx_array *res, const mlx_array x, const mlx_array w, const mlx_array scales,
+                   const mlx_array biases /* may be null */,
+                   const mlx_array lhs_indices /* may be null */,
+                   const mlx_array rhs_indices /* may be null */, bool transpose,
+                   mlx_optional_int group_size, mlx_optional_int bits, const char *mode,
+                   bool sorted_indices, const mlx_stream s);
 
 /* ---- Making ---- */
 int mlx_full(mlx_array *res, const int *shape, size_t shape_num, const mlx_array vals,
