@@ -10,6 +10,15 @@
 #define GRAIN_BYTES (64 << 10) /* below this a second thread costs more than it brings */
 #define CHUNK 2048             /* elements staged between cache and memory */
 
+int64_t mx_stream_bytes = INT64_MAX;
+
+#if defined(__x86_64__)
+__attribute__((constructor)) static void choose_streaming(void) {
+  __builtin_cpu_init();
+  if (__builtin_cpu_is("amd")) mx_stream_bytes = 32 << 20;
+}
+#endif
+
 typedef struct {
   char *dst;
   const char *src;
@@ -27,7 +36,7 @@ static copy_job job_of(void *dst, mx_dtype dst_dtype, const void *src, mx_dtype 
                   (int64_t)mx_dtype_size(dst_dtype),
                   (int64_t)mx_dtype_size(src_dtype),
                   false};
-  job.stream = n * job.dst_size >= MX_STREAM_BYTES;
+  job.stream = mx_worth_streaming(n * job.dst_size);
   return job;
 }
 

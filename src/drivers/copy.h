@@ -4,6 +4,7 @@
 
 #include "mlx/mx/dtype.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,12 @@ void mx_copy_dense(void *dst, mx_dtype dst_dtype, const void *src, mx_dtype src_
 void mx_copy_fill(void *dst, mx_dtype dst_dtype, const void *value, mx_dtype value_dtype,
                   int64_t n);
 
-/* Results of this size and more do not stay in the caches anyway: worth writing past them. */
-#define MX_STREAM_BYTES (32 << 20)
+/* Whether a result of so many bytes is worth writing past the caches: where it does not stay in
+ * them anyway, and on CPUs where that is faster (AMD's; measured slower on Intel's, whose cores are
+ * held up by it more than the saved reads bring). mx_stream_bytes is the threshold, for tests to
+ * lower. */
+extern int64_t mx_stream_bytes;
+static inline bool mx_worth_streaming(int64_t bytes) { return bytes >= mx_stream_bytes; }
 
 /* Orders the streaming stores of this thread before whatever it does next. */
 static inline void mx_stream_fence(void) {

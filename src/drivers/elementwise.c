@@ -144,7 +144,7 @@ static void run(elementwise_job *job, const int64_t *const *strides, const int32
   mx_nd_collapse(&nd, shape, ndim, job->inputs + 1, strides, true);
   if (nd.size == 0) return;
   int64_t grain = 32768 / job->cost;
-  job->stream = nd.size * job->out_size >= MX_STREAM_BYTES;
+  job->stream = mx_worth_streaming(nd.size * job->out_size);
   if (dense(job, &nd)) {
     mx_pool_run(nd.size, grain, dense_range, job);
     return;

@@ -249,8 +249,6 @@ static float complex logaddexp_complex(float complex x, float complex y) {
   return high + c64_log1p(cexpf(low - high));
 }
 
-COMPLEX(add, x + y)
-COMPLEX(subtract, x - y)
 COMPLEX(divide, x / y)
 COMPLEX(maximum, larger(x, y))
 COMPLEX(minimum, smaller(x, y))
@@ -259,6 +257,24 @@ COMPLEX(logaddexp, logaddexp_complex(x, y))
 /* Of the real parts alone, as MLX. */
 COMPLEX(remainder, remainderf(crealf(x), crealf(y)))
 COMPLEX(arctan2, atan2f(crealf(x), crealf(y)))
+
+/* Sums go part by part. */
+#define BY_PARTS(name, op)                                                                        \
+  static void name##_c64(void *out, const void *first, const void *second, int64_t n, int64_t as, \
+                         int64_t bs) {                                                            \
+    const mx_complex64 *a = first, *b = second;                                                   \
+    if (as && bs) {                                                                               \
+      name##_f32(out, first, second, 2 * n, 1, 1);                                                \
+      return;                                                                                     \
+    }                                                                                             \
+    mx_complex64 *d = out;                                                                        \
+    INDEPENDENT for (int64_t i = 0; i < n; i++) {                                                 \
+      mx_complex64 x = a[i * as], y = b[i * bs];                                                  \
+      d[i] = (mx_complex64){x.re op y.re, x.im op y.im};                                          \
+    }                                                                                             \
+  }
+BY_PARTS(add, +)
+BY_PARTS(subtract, -)
 
 /* C's product looks for infinities where both parts come out NaN; the rest vectorises. */
 static void multiply_c64(void *out, const void *first, const void *second, int64_t n, int64_t as,

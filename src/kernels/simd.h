@@ -85,6 +85,29 @@ V_INLINE vd vd_fma(vd a, vd b, vd c) {
 #endif
 }
 
+/* x, or the bound where x is beyond it; a NaN stays. */
+#if defined(__AVX512F__)
+V_INLINE vf vf_at_least(vf x, vf low) { return (vf)_mm512_max_ps((__m512)low, (__m512)x); }
+V_INLINE vf vf_at_most(vf x, vf high) { return (vf)_mm512_min_ps((__m512)high, (__m512)x); }
+V_INLINE vd vd_at_least(vd x, vd low) { return (vd)_mm512_max_pd((__m512d)low, (__m512d)x); }
+V_INLINE vd vd_at_most(vd x, vd high) { return (vd)_mm512_min_pd((__m512d)high, (__m512d)x); }
+#elif defined(__AVX2__)
+V_INLINE vf vf_at_least(vf x, vf low) { return (vf)_mm256_max_ps((__m256)low, (__m256)x); }
+V_INLINE vf vf_at_most(vf x, vf high) { return (vf)_mm256_min_ps((__m256)high, (__m256)x); }
+V_INLINE vd vd_at_least(vd x, vd low) { return (vd)_mm256_max_pd((__m256d)low, (__m256d)x); }
+V_INLINE vd vd_at_most(vd x, vd high) { return (vd)_mm256_min_pd((__m256d)high, (__m256d)x); }
+#elif defined(__aarch64__)
+V_INLINE vf vf_at_least(vf x, vf low) { return (vf)vmaxq_f32((float32x4_t)x, (float32x4_t)low); }
+V_INLINE vf vf_at_most(vf x, vf high) { return (vf)vminq_f32((float32x4_t)x, (float32x4_t)high); }
+V_INLINE vd vd_at_least(vd x, vd low) { return (vd)vmaxq_f64((float64x2_t)x, (float64x2_t)low); }
+V_INLINE vd vd_at_most(vd x, vd high) { return (vd)vminq_f64((float64x2_t)x, (float64x2_t)high); }
+#else
+V_INLINE vf vf_at_least(vf x, vf low) { return (vf)_mm_max_ps((__m128)low, (__m128)x); }
+V_INLINE vf vf_at_most(vf x, vf high) { return (vf)_mm_min_ps((__m128)high, (__m128)x); }
+V_INLINE vd vd_at_least(vd x, vd low) { return (vd)_mm_max_pd((__m128d)low, (__m128d)x); }
+V_INLINE vd vd_at_most(vd x, vd high) { return (vd)_mm_min_pd((__m128d)high, (__m128d)x); }
+#endif
+
 /* Whether any lane of a mask is set. */
 V_INLINE int vi_any(vi mask) {
 #if defined(__AVX512F__)
@@ -168,6 +191,20 @@ V_INLINE vf vf_trunc(vf x) { return vf_copysign(vf_floor(vf_abs(x)), x); }
 V_INLINE vf vf_sqrt(vf x) { return (vf)_mm_sqrt_ps((__m128)x); }
 V_INLINE vd vd_sqrt(vd x) { return (vd)_mm_sqrt_pd((__m128d)x); }
 #endif
+
+/* The square root of a positive normal number to within 2^-48, off the busy division unit. */
+V_INLINE vd vd_sqrt_normal(vd x) {
+#if defined(__AVX512F__)
+  vd y = (vd)_mm512_rsqrt14_pd((__m512d)x), g = x * y, h = 0.5 * y;
+  vd r = vd_fma(-g, h, vd_set(0.5));
+  g = vd_fma(g, r, g);
+  h = vd_fma(h, r, h);
+  r = vd_fma(-g, h, vd_set(0.5));
+  return vd_fma(g, r, g);
+#else
+  return vd_sqrt(x);
+#endif
+}
 
 V_INLINE vf vf_of_bf16(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }
 

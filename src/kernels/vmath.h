@@ -35,9 +35,7 @@ V_INLINE vd vd_horner(vd x, const double *c, int n) {
 
 /* e^x = 2^n e^r with |r| <= ln(2)/2; 2^n in two factors, so that results may be subnormal. */
 V_INLINE vf vf_exp(vf x) {
-  vf low = vf_set(-104.f), high = vf_set(89.f);
-  x = vf_select(x < low, low, x);
-  x = vf_select(x > high, high, x);
+  x = vf_at_most(vf_at_least(x, vf_set(-104.f)), vf_set(89.f));
   vf n = vf_rint(x * 1.44269504f);
   vf r = vf_fma(n, vf_set(-0.693359375f), x);
   r = vf_fma(n, vf_set(2.12194440e-4f), r);
@@ -57,11 +55,22 @@ V_INLINE vf vf_sigmoid(vf x) {
   return vf_select(x < 0.f, e, vf_set(1.f)) / (1.f + e);
 }
 
+/* 1 / x to about an ulp, for x of at least 1; 0 for infinity. */
+V_INLINE vf vf_reciprocal(vf x) {
+#if defined(__AVX512F__)
+  x = vf_at_most(x, vf_set(0x1p100f));
+  vf r = (vf)_mm512_rcp14_ps((__m512)x);
+  return vf_fma(r, vf_fma(-x, r, vf_set(1.f)), r);
+#else
+  return 1.f / x;
+#endif
+}
+
 V_INLINE vf vf_tanh(vf x) {
   vf a = vf_abs(x), z = x * x;
   vf near = VF_POLY(z, -0.333332819f, 0.133314422f, -0.0537397122f, 0.0206390787f, -0.00570497836f);
   near = vf_fma(x * z, near, x);
-  vf far = 1.f - 2.f / (vf_exp(a + a) + 1.f);
+  vf far = 1.f - vf_reciprocal(0.5f * vf_exp(a + a) + 0.5f);
   return vf_copysign(vf_select(a < 0.625f, near, far), x);
 }
 
@@ -125,7 +134,7 @@ V_INLINE vf vf_erf(vf x) {
   vf near = VF_POLY(z, 0.128379167f, -0.376126332f, 0.112836872f, -0.0268589414f, 0.00519990649f,
                     -0.000813001098f, 8.31676897e-05f);
   near = vf_fma(x, near, x);
-  vf t = vf_select(a > 4.f, vf_set(4.f), a);
+  vf t = vf_at_most(a, vf_set(4.f));
   vf p = VF_POLY(t, -0.128642776f, -0.635174626f, -0.106198166f, 0.023728587f, -0.00362657316f,
                  0.000318883559f, -1.08384053e-05f);
   vf far = 1.f - vf_exp(vf_fma(t, p, -t));
@@ -142,9 +151,7 @@ V_INLINE vd vd_rint(vd x) { return (x + VD_WHOLE) - VD_WHOLE; }
 
 /* 2^n e^r = e^x; returns e^r - 1. */
 V_INLINE vd vd_exp_parts(vd x, vd *power) {
-  vd low = vd_set(-400), high = vd_set(400);
-  x = vd_select(x < low, low, x);
-  x = vd_select(x > high, high, x);
+  x = vd_at_most(vd_at_least(x, vd_set(-400)), vd_set(400));
   vd whole = x * 1.4426950408889634 + VD_WHOLE, n = whole - VD_WHOLE;
   vd r = vd_fma(n, vd_set(-0.6931471803691238), x);
   r = vd_fma(n, vd_set(-1.9082149292705877e-10), r);
@@ -163,24 +170,43 @@ V_INLINE vd vd_expm1(vd x) {
   return vd_fma(p, power, power - 1);
 }
 
-/* For x zero, negative, infinite, NaN or normal. */
-V_INLINE vd vd_log(vd x) {
-  vul bits = (vul)x + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
-  vd k = (vd)((bits >> 52) | 0x4330000000000000u) - (0x1p52 + 1023);
-  vd m = (vd)((bits & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu);
-  vd s = (m - 1) / (m + 1), z = s * s;
+/* log(1 + f) - 2s where s = f / (2 + f), for sqrt(1/2) <= 1 + f < sqrt(2). */
+V_INLINE vd vd_log_rest(vd s) {
+  vd z = s * s;
   vd p = VD_POLY(z, 0.66666666676274278, 0.39999995441047886, 0.28572130202988805,
                  0.22175237804150386, 0.19598785297481858);
-  vd y = vd_fma(k, vd_set(0.69314718055994529), vd_fma(s * z, p, s + s));
-  y = vd_select(x < (double)INFINITY, y, x);
-  vd edge = vd_select(x == 0, vd_set(-INFINITY), vd_set(NAN));
-  return vd_select(x > 0, y, edge);
+  return s * z * p;
 }
 
-/* log(1 + x): what rounding 1 + x lost is added back. */
-V_INLINE vd vd_log1p(vd x) {
-  vd u = x + 1, lost = (x - (u - 1)) / u;
-  return vd_log(u) + vd_select((u > 0) & (u < (double)INFINITY), lost, vd_set(0));
+/* x = 2^k m with sqrt(1/2) <= m < sqrt(2), for positive normal x. */
+V_INLINE vd vd_log_split(vd x, vd *m) {
+  vul bits = (vul)x + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
+  *m = (vd)((bits & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu);
+  return (vd)((bits >> 52) | 0x4330000000000000u) - (0x1p52 + 1023);
+}
+
+/* For positive normal x; of others, something. */
+V_INLINE vd vd_log_positive(vd x) {
+  vd m, k = vd_log_split(x, &m), s = (m - 1) / (m + 1);
+  return vd_fma(k, vd_set(0.69314718055994529), s + s + vd_log_rest(s));
+}
+
+/* log(1 + x) for -1 < x < inf: what rounding 1 + x loses is added to the mantissa. */
+V_INLINE vd vd_log1p_inside(vd x) {
+  vd u = x + 1, m, k = vd_log_split(u, &m);
+  vd scale = m / u; /* a power of 2 */
+#if defined(__AVX512F__)
+  scale = (vd)_mm512_scalef_pd((__m512d)vd_set(1), (__m512d)-k);
+#endif
+  vd f = vd_fma(x - (u - 1), scale, m - 1), s = f / (f + 2);
+  return vd_fma(k, vd_set(0.69314718055994529), s + s + vd_log_rest(s));
+}
+
+/* For any x but subnormal ones. */
+V_INLINE vd vd_log(vd x) {
+  vd y = vd_select(x < (double)INFINITY, vd_log_positive(x), x);
+  vd edge = vd_select(x == 0, vd_set(-INFINITY), vd_set(NAN));
+  return vd_select(x > 0, y, edge);
 }
 
 V_INLINE vd vd_sinh(vd x) {
@@ -256,35 +282,44 @@ V_INLINE vd vd_arctan2(vd y, vd x) {
   p = vd_select((vl)x < 0, M_PI - p, p);
   return vd_select((x == x) & (y == y), vd_copysign(p, y), x + y);
 }
+/* Neither 0, infinite nor NaN. */
+V_INLINE vd vd_arctan2_plain(vd y, vd x) {
+  vd ay = vd_abs(y), ax = vd_abs(x);
+  vd p = vd_atan_core(vd_at_most(ay, ax) / vd_at_least(ay, ax));
+  p = vd_select(ay > ax, M_PI_2 - p, p);
+  return vd_copysign(vd_select((vl)x < 0, M_PI - p, p), y);
+}
 
 V_INLINE vd vd_arcsinh(vd x) {
   vd a = vd_abs(x), aa = a * a;
-  vd y = vd_log1p(a + aa / (1 + vd_sqrt(aa + 1)));
+  vd y = vd_log1p_inside(a + aa / (1 + vd_sqrt_normal(aa + 1)));
   return vd_copysign(vd_select(a < (double)INFINITY, y, a), x);
 }
 V_INLINE vd vd_arccosh(vd x) {
-  vd t = x - 1;
-  return vd_select(x < 1, vd_set(NAN), vd_log1p(t + vd_sqrt(t * (t + 2))));
+  vd t = x - 1, v = t * (t + 2);
+  vd y = vd_log1p_inside(t + vd_select(v == 0, v, vd_sqrt_normal(v)));
+  return vd_select(x >= 1, vd_select(x < (double)INFINITY, y, x), vd_set(NAN));
 }
 V_INLINE vd vd_arctanh(vd x) {
-  vd a = vd_abs(x);
-  return vd_copysign(0.5 * vd_log1p(2 * a / (1 - a)), x);
+  vd a = vd_abs(x), y = 0.5 * vd_log1p_inside((a + a) / (1 - a));
+  y = vd_select(a < 1, y, vd_select(a == 1, vd_set(INFINITY), vd_set(NAN)));
+  return vd_copysign(y, x);
 }
 
 /* In w = -log(1 - x^2), after M. Giles, "Approximating the erfinv function" (2010). */
 V_INLINE vd vd_erfinv(vd x) {
-  vd w = -vd_log((1 - x) * (1 + x));
+  vd w = -vd_log_positive((1 - x) * (1 + x));
   vd near = VD_POLY(w, 0.88622692543171777, 0.23201366826227832, 0.011549318786525117,
                     -0.0023349796085163697, -0.00012837445305785556, 4.7144759496975986e-05,
                     1.4695704562910152e-06, -6.3262809373750114e-07, -2.1582280789460584e-07,
                     7.9419868283876518e-08, -1.0747030876500901e-08, 7.1664039603521263e-10,
                     -1.9768166769143793e-11);
-  vd far = VD_POLY(vd_sqrt(w), 5.5808751458050763, -21.314312119809763, 43.67843650870892,
+  vd far = VD_POLY(vd_sqrt_normal(w), 5.5808751458050763, -21.314312119809763, 43.67843650870892,
                    -52.512051124182676, 41.872606538900527, -23.167619434661621, 9.1297836144904068,
                    -2.5899994732644749, 0.52665918917311816, -0.075074577274581861,
                    0.0071378840398304078, -0.0004071811187156133, 1.0555149347172226e-05);
-  vd y = x * vd_select(w < 5, near, far);
-  return vd_select(vd_abs(x) == 1, x * (double)INFINITY, y);
+  vd a = vd_abs(x), y = x * vd_select(w < 5, near, far);
+  return vd_select(a < 1, y, vd_select(a == 1, x * (double)INFINITY, vd_set(NAN)));
 }
 
 /* x^y */
@@ -302,7 +337,7 @@ V_INLINE vd vd_power(vd x, vd y) {
 
 V_INLINE vd vd_logaddexp(vd x, vd y) {
   vd high = vd_select((x > y) | (x != x), x, y), low = vd_select((x < y) | (x != x), x, y);
-  vd sum = high + vd_log1p(vd_exp(low - high));
+  vd sum = high + vd_log1p_inside(vd_exp(low - high));
   return vd_select((low == -(double)INFINITY) | (high == (double)INFINITY), high, sum);
 }
 
@@ -312,13 +347,6 @@ V_INLINE vd vd_logaddexp(vd x, vd y) {
   V_INLINE vf vf_##name(vf x, vf y) {                                                   \
     return vf_join(vd_##name(vd_low(x), vd_low(y)), vd_##name(vd_high(x), vd_high(y))); \
   }
-/* The next two would lose the sign of -0. */
-V_INLINE vf vf_expm1(vf x) {
-  return vf_select(x == 0.f, x, vf_join(vd_expm1(vd_low(x)), vd_expm1(vd_high(x))));
-}
-V_INLINE vf vf_log1p(vf x) {
-  return vf_select(x == 0.f, x, vf_join(vd_log1p(vd_low(x)), vd_log1p(vd_high(x))));
-}
 VF_FROM_VD(sinh)
 VF_FROM_VD(cosh)
 VF_FROM_VD(arcsin)
@@ -328,17 +356,47 @@ VF_FROM_VD(arcsinh)
 VF_FROM_VD(arccosh)
 VF_FROM_VD(arctanh)
 VF_FROM_VD(erfinv)
-VF_FROM_VD2(arctan2)
-VF_FROM_VD2(power)
 VF_FROM_VD2(logaddexp)
 #undef VF_FROM_VD
 #undef VF_FROM_VD2
 
-V_INLINE vf vf_log2(vf x) {
-  return vf_join(vd_log(vd_low(x)) * M_LOG2E, vd_log(vd_high(x)) * M_LOG2E);
+/* The edges of a logarithm whose inside is at 0 < x < inf. */
+V_INLINE vf vf_log_edges(vf x, vf y) {
+  y = vf_select(x < INFINITY, y, x);
+  return vf_select(x > 0.f, y, vf_select(x == 0.f, vf_set(-INFINITY), vf_set(NAN)));
 }
-V_INLINE vf vf_log10(vf x) {
-  return vf_join(vd_log(vd_low(x)) * M_LOG10E, vd_log(vd_high(x)) * M_LOG10E);
+V_INLINE vf vf_log_scaled(vf x, double scale) {
+  vf y = vf_join(vd_log_positive(vd_low(x)) * scale, vd_log_positive(vd_high(x)) * scale);
+  return vf_log_edges(x, y);
+}
+V_INLINE vf vf_log2(vf x) { return vf_log_scaled(x, M_LOG2E); }
+V_INLINE vf vf_log10(vf x) { return vf_log_scaled(x, M_LOG10E); }
+
+/* These two would lose the sign of -0. */
+V_INLINE vf vf_log1p(vf x) {
+  vf y = vf_join(vd_log1p_inside(vd_low(x)), vd_log1p_inside(vd_high(x)));
+  return vf_select(x == 0.f, x, vf_log_edges(x + 1.f, vf_select(x > -1.f, y, x)));
+}
+V_INLINE vf vf_expm1(vf x) {
+  return vf_select(x == 0.f, x, vf_join(vd_expm1(vd_low(x)), vd_expm1(vd_high(x))));
+}
+
+V_INLINE vf vf_arctan2(vf y, vf x) {
+  vf ay = vf_abs(y), ax = vf_abs(x);
+  vi plain = (ay > 0.f) & (ay < INFINITY) & (ax > 0.f) & (ax < INFINITY);
+  if (__builtin_expect(!vi_any(~plain), 1))
+    return vf_join(vd_arctan2_plain(vd_low(y), vd_low(x)),
+                   vd_arctan2_plain(vd_high(y), vd_high(x)));
+  return vf_join(vd_arctan2(vd_low(y), vd_low(x)), vd_arctan2(vd_high(y), vd_high(x)));
+}
+
+/* Most bases are positive, and then nothing is special. */
+V_INLINE vd vd_power_plain(vd x, vd y) { return vd_exp(y * vd_log_positive(x)); }
+V_INLINE vf vf_power(vf x, vf y) {
+  vi plain = (x > 0.f) & (x < INFINITY) & (vf_abs(y) < INFINITY);
+  if (__builtin_expect(!vi_any(~plain), 1))
+    return vf_join(vd_power_plain(vd_low(x), vd_low(y)), vd_power_plain(vd_high(x), vd_high(y)));
+  return vf_join(vd_power(vd_low(x), vd_low(y)), vd_power(vd_high(x), vd_high(y)));
 }
 
 V_INLINE vf vf_tan(vf x) {
