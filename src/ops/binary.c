@@ -2,7 +2,10 @@
 #include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
+#include "mlx/mx/reduce.h"
 #include "ops/elementwise.h"
+
+#include <string.h>
 
 /* ---- The tables ---- */
 
@@ -164,6 +167,19 @@ mx mx_isclose_with(mx a, mx b, mx_close_args args) {
                           mx_logical_and(mx_isneginf(a), mx_isneginf(b)));
   mx out = mx_logical_or(mx_logical_and(near, mx_logical_not(infinite)), same);
   return args.equal_nan ? mx_logical_or(out, mx_logical_and(mx_isnan(a), mx_isnan(b))) : out;
+}
+
+mx mx_allclose_with(mx a, mx b, mx_close_args args) { return mx_all(mx_isclose_with(a, b, args)); }
+
+mx mx_array_equal_with(mx a, mx b, mx_array_equal_args args) {
+  if (!a || !b) return NULL;
+  if (a->ndim != b->ndim ||
+      (a->ndim && memcmp(mx_shape_of(a), mx_shape_of(b), (size_t)a->ndim * sizeof(int))))
+    return mx_bool(false);
+  mx_dtype dtype = COMMON;
+  bool nan = args.equal_nan && mx_is_subdtype(dtype, MX_KIND_INEXACT);
+  const mx_primitive *primitive = &primitives[nan ? MX_BINARY_nan_equal : MX_BINARY_equal];
+  return mx_all(make(primitive, a, b, dtype, MX_BOOL));
 }
 
 mx mx_clip(mx a, mx low, mx high) {

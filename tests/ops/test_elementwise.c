@@ -310,6 +310,33 @@ static void scalars_empties_and_broadcasts(void **state) {
   assert_no_error();
 }
 
+static void matrices_and_spaced_numbers(void **state) {
+  (void)state;
+  assert_array(mx_linspace(-1, 2, 5, MX_FLOAT32), MX_INTS(5), -1, -0.25, 0.5, 1.25, 2);
+  assert_array(mx_linspace(3, 9, 1, MX_FLOAT32), MX_INTS(1), 3);
+  assert_array(mx_eye(2, 3, 1, MX_FLOAT32), MX_INTS(2, 3), 0, 1, 0, 0, 0, 1);
+  assert_array(mx_eye(2, 3, 5, MX_INT32), MX_INTS(2, 3), 0, 0, 0, 0, 0, 0);
+  assert_array(mx_tri(3, 2, -1, MX_FLOAT32), MX_INTS(3, 2), 0, 0, 1, 0, 1, 1);
+  mx a = mx_reshape(mx_arange(1, 13, 1, MX_INT32), MX_INTS(2, 2, 3));
+  assert_array(mx_tril(a, 0), MX_INTS(2, 2, 3), 1, 0, 0, 4, 5, 0, 7, 0, 0, 10, 11, 0);
+  assert_array(mx_triu(a, 1), MX_INTS(2, 2, 3), 0, 2, 3, 0, 0, 6, 0, 8, 9, 0, 0, 12);
+  assert_error(mx_tril(mx_arange(0, 3, 1, MX_INT32), 0), "[tril] array must be at least 2-D");
+}
+
+static void whole_arrays_compare(void **state) {
+  (void)state;
+  mx a = mx_array_new((float[]){1, 2, NAN}, MX_INTS(3), MX_FLOAT32);
+  mx b = mx_array_new((float[]){1, 2.000001f, NAN}, MX_INTS(3), MX_FLOAT32);
+  assert_false(mx_item_bool(mx_array_equal(a, a)));
+  assert_true(mx_item_bool(mx_array_equal(a, a, .equal_nan = true)));
+  assert_false(mx_item_bool(mx_array_equal(a, b, .equal_nan = true)));
+  assert_false(mx_item_bool(mx_array_equal(a, mx_expand_dims(a, MX_INTS(0)))));
+  assert_false(mx_item_bool(mx_allclose(a, b)));
+  assert_true(mx_item_bool(mx_allclose(a, b, .equal_nan = true)));
+  assert_false(mx_item_bool(mx_allclose(a, b, .equal_nan = true, .rtol = 1e-9)));
+  assert_no_error();
+}
+
 static void bad_calls_say_why(void **state) {
   (void)state;
   mx a = mx_zeros(MX_INTS(3, 4), MX_FLOAT32), b = mx_zeros(MX_INTS(5, 6), MX_FLOAT32);
@@ -348,6 +375,8 @@ int main(void) {
       scoped_test(dtypes_promote_as_in_mlx),
       scoped_test(complex_functions_that_mlx_lacks_follow_mathematics),
       scoped_test(scalars_empties_and_broadcasts),
+      scoped_test(matrices_and_spaced_numbers),
+      scoped_test(whole_arrays_compare),
       scoped_test(bad_calls_say_why),
       scoped_test(dying_operands_give_their_memory),
   };
