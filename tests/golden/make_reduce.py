@@ -102,7 +102,7 @@ def attempt(case, compute, inputs):
 
 
 def reductions(inputs):
-    ops = ["sum", "prod", "max", "min", "all", "any"]
+    ops = ["sum", "prod", "max", "min", "all", "any", "mean", "var", "std", "median"]
     forms = [("plain", None, False), ("plain", [1], True), ("transposed", [0, 2], False),
              ("sliced", [0], True), ("sliced", [-1], False), ("broadcast", [1], False),
              ("empty", [1], False), ("empty", [0], True), ("scalar", None, False),
@@ -117,7 +117,7 @@ def reductions(inputs):
                 case = {"op": op, "input": name, "view": how, "axes": axes, "keepdims": keepdims}
                 yield attempt(case, lambda a: getattr(mx, op)(
                     a, axis=None if axes is None else tuple(axes), keepdims=keepdims), inputs)
-    for op in []:
+    for op in ["var", "std"]:
         for ddof in [1, 4]:
             case = {"op": op, "input": "float32", "view": "plain", "axes": [0], "keepdims": False,
                     "ddof": ddof}
@@ -156,7 +156,7 @@ def scans(inputs):
 
 
 def failures(inputs):
-    for op in ["sum", "prod", "max", "min", "all", "any"]:
+    for op in ["sum", "prod", "max", "min", "all", "any", "mean", "median", "var"]:
         for axes in [[3], [-4], [1, 1]]:
             case = {"op": op, "input": "float32", "view": "plain", "axes": axes, "keepdims": False}
             yield attempt(case, lambda a: getattr(mx, op)(a, axis=tuple(axes)), inputs)

@@ -6,6 +6,7 @@ typedef struct {
   mx (*reduce)(mx, mx_reduce_args);
   mx (*arg_reduce)(mx, mx_arg_reduce_args);
   mx (*scan)(mx, mx_scan_args);
+  mx (*spread)(mx, mx_var_args);
 } op;
 
 static const op ops[] = {
@@ -15,6 +16,10 @@ static const op ops[] = {
     {.name = "min", .reduce = mx_min_with},
     {.name = "all", .reduce = mx_all_with},
     {.name = "any", .reduce = mx_any_with},
+    {.name = "mean", .reduce = mx_mean_with},
+    {.name = "median", .reduce = mx_median_with},
+    {.name = "var", .spread = mx_var_with},
+    {.name = "std", .spread = mx_std_with},
     {.name = "argmax", .arg_reduce = mx_argmax_with},
     {.name = "argmin", .arg_reduce = mx_argmin_with},
     {.name = "cumsum", .scan = mx_cumsum_with},
@@ -37,15 +42,19 @@ static void one_case(const json_t *entry, mx a, const json_t *file) {
   int sizes[8];
   mx_ints axes = golden_ints(json_object_get(entry, "axes"), sizes);
   int axis = axes.size > 0 ? axes.data[0] : MX_NO_AXIS;
-  mx out = o->reduce ? o->reduce(a, (mx_reduce_args){.axes = axes,
-                                                     .axis = MX_NO_AXIS,
-                                                     .keepdims = flag(entry, "keepdims")})
-           : o->arg_reduce
-               ? o->arg_reduce(a, (mx_arg_reduce_args){axis, flag(entry, "keepdims")})
-               : o->scan(a, (mx_scan_args){axis, flag(entry, "reverse"), flag(entry, "inclusive")});
+  mx out;
+  if (o->reduce)
+    out = o->reduce(a, (mx_reduce_args){axes, MX_NO_AXIS, flag(entry, "keepdims")});
+  else if (o->spread)
+    out = o->spread(a, (mx_var_args){axes, MX_NO_AXIS, flag(entry, "keepdims"),
+                                     (int)json_integer_value(json_object_get(entry, "ddof"))});
+  else if (o->arg_reduce)
+    out = o->arg_reduce(a, (mx_arg_reduce_args){axis, flag(entry, "keepdims")});
+  else
+    out = o->scan(a, (mx_scan_args){axis, flag(entry, "reverse"), flag(entry, "inclusive")});
   /* MLX evaluates exp and log of float64 in float32. */
   bool rough = out && mx_dtype_of(out) == MX_FLOAT64 && !strcmp(name, "logcumsumexp");
-  golden_expect(out, entry, rough ? 1e6 : 1);
+  golden_expect(out, entry, rough ? 1e6 : o->spread ? 4 : 1);
 }
 
 static void values_are_mlx_s(void **state) {

@@ -38,6 +38,27 @@ MX_API mx mx_any_with(mx a, mx_reduce_args args);
 #define mx_all(a, ...) mx_all_with(a, MX_REDUCE_ARGS_(__VA_ARGS__))
 #define mx_any(a, ...) mx_any_with(a, MX_REDUCE_ARGS_(__VA_ARGS__))
 
+/* Floats; integers and bool give float32. The median of an even number of elements is the mean of
+ * the middle two; of none it is an error. */
+MX_API mx mx_mean_with(mx a, mx_reduce_args args);
+MX_API mx mx_median_with(mx a, mx_reduce_args args);
+#define mx_mean(a, ...) mx_mean_with(a, MX_REDUCE_ARGS_(__VA_ARGS__))
+#define mx_median(a, ...) mx_median_with(a, MX_REDUCE_ARGS_(__VA_ARGS__))
+
+typedef struct mx_var_args {
+  mx_ints axes;
+  int axis;
+  bool keepdims;
+  int ddof; /* the sum of squares is divided by the number of elements less this */
+} mx_var_args;
+#define MX_VAR_ARGS_(...) ((mx_var_args){.axes = {NULL, -1}, .axis = MX_NO_AXIS, __VA_ARGS__})
+
+/* Variance and its square root. */
+MX_API mx mx_var_with(mx a, mx_var_args args);
+MX_API mx mx_std_with(mx a, mx_var_args args);
+#define mx_var(a, ...) mx_var_with(a, MX_VAR_ARGS_(__VA_ARGS__))
+#define mx_std(a, ...) mx_std_with(a, MX_VAR_ARGS_(__VA_ARGS__))
+
 typedef struct mx_arg_reduce_args {
   int axis; /* without: over the flattened array */
   bool keepdims;
