@@ -306,8 +306,8 @@ static void sum_f64_columns(const void *in, int64_t rows, int64_t row_stride, in
 #define MAX_INT(a, x) ((x) > (a) ? (x) : (a))
 #define MIN_INT(a, x) ((x) < (a) ? (x) : (a))
 /* Without a branch, so that it vectorises. */
-#define MAX_FLOAT(a, x) (((x) > (a)) | ((x) != (x)) ? (x) : (a))
-#define MIN_FLOAT(a, x) (((x) < (a)) | ((x) != (x)) ? (x) : (a))
+#define MAX_FLOAT(a, x) ((((x) > (a)) | ((x) != (x))) ? (x) : (a))
+#define MIN_FLOAT(a, x) ((((x) < (a)) | ((x) != (x))) ? (x) : (a))
 #define AND(a, x) ((uint8_t)((a) & ((x) != 0)))
 #define OR(a, x) ((uint8_t)((a) | ((x) != 0)))
 
