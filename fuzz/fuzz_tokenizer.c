@@ -12,7 +12,7 @@ static void exercise(const mlx_lm_tokenizer *t, const char *text, size_t size) {
   mx_error_clear();
   if (!ids) return;
   mlx_lm_detokenizer *d = mlx_lm_detokenizer_new(t);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count && i < 200; i++) { /* lines may take square time: it is documented */
     mlx_lm_detokenizer_add_token(d, ids[i]);
     mlx_lm_detokenizer_last_segment(d, NULL);
   }

@@ -113,8 +113,9 @@ MX_API const char *mlx_lm_tokenizer_chat_template_name(const mlx_lm_tokenizer *t
 typedef struct mlx_lm_detokenizer mlx_lm_detokenizer;
 
 /* A new detokenizer of the kind that mlx_lm chooses by tokenizer.json's decoder: byte-level BPE and
- * SentencePiece decode each token once; any other decodes the current line anew. Of the first two
- * the text begins without its leading space where mlx_lm's does. The tokenizer must outlive it. */
+ * SentencePiece decode each token once; any other decodes the current line anew for each segment,
+ * in time that is square in the line. Of the first two the text begins without its leading space
+ * where mlx_lm's does. The tokenizer must outlive it. */
 MX_API mlx_lm_detokenizer *mlx_lm_detokenizer_new(const mlx_lm_tokenizer *tokenizer);
 MX_API void mlx_lm_detokenizer_free(mlx_lm_detokenizer *detokenizer);
 

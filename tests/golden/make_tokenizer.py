@@ -429,7 +429,7 @@ def record(name, t, blobs):
 
 
 ATOMS = (r"\s \S \w \W \d \D \h . \p{L} \P{L} \p{N} \p{P} \p{S} \p{M} \p{Z} \p{Lu} \p{Ll} \p{Lt} \p{Lm} \p{Lo} \p{Mc} \p{Me} \p{Nd} \p{Nl} \p{No} "
-         r"\p{Pd} \p{Po} \p{Sc} \p{Sm} \p{So} \p{Cc} \p{Cf} \p{Han} \p{Hiragana} \p{Katakana} \p{Hangul} \p{Latin} \p{Cyrillic} [[:punct:]] [[:xdigit:]] "
+         r"\p{Pd} \p{Po} \p{Sc} \p{Sm} \p{So} \p{Cc} \p{Cf} \p{Han} \p{Hiragana} \p{Katakana} \p{Hangul} \p{Latin} \p{Cyrillic} [[:punct:]] [[:xdigit:]] [[:alpha:]] [[:alnum:]] "
          r"[^\s\p{L}\p{N}] [^\r\n\p{L}\p{N}] [^\r\n\p{L}\p{P}\p{S}] [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] [\p{Ll}\p{Lm}\p{Lo}\p{M}] [\p{L}\p{M}] [\p{P}\p{S}] "
          r"[^(\s|[.,!?…。，、।۔،])] [一-龥\u3040-ゟ゠-ヿ] [\p{L}&&[^\p{Han}]] [^\S\n] (?i:k) (?i:[s-t]) \p{L}\b").split()
 

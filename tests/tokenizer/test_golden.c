@@ -11,6 +11,7 @@
 #include "mlx_lm/tokenizer_utils.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,12 +189,55 @@ static void each_rare_component_agrees(void **state) {
   json_decref(rare);
 }
 
+typedef struct {
+  const mlx_lm_tokenizer *tokenizer;
+  const json_t *golden;
+} shared;
+
+static void *encode_all(void *argument) {
+  const shared *s = argument;
+  const json_t *texts = json_object_get(s->golden, "texts"),
+               *ids = json_object_get(s->golden, "ids");
+  for (size_t i = 0; i < json_array_size(texts); i++) {
+    size_t count, number = (size_t)json_integer_value(json_array_get(texts, i));
+    int32_t *got = mlx_lm_tokenizer_encode(s->tokenizer, mx_str_c(&blobs[number]),
+                                           blobs[number].size, false, &count);
+    size_t same = 0;
+    while (got && same < count &&
+           got[same] == json_integer_value(json_array_get(json_array_get(ids, i), same)))
+      same++;
+    free(got);
+    if (same != count || count != json_array_size(json_array_get(ids, i))) return (void *)s;
+  }
+  return NULL;
+}
+
+static void threads_may_share_a_tokenizer(void **state) {
+  (void)state;
+  json_t *golden = read_json("qwen2");
+  char *json = json_dumps(json_object_get(golden, "tokenizer"), 0);
+  shared s = {mlx_lm_tokenizer_from_json(json, strlen(json)), golden};
+  assert_non_null(s.tokenizer);
+  pthread_t threads[4];
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, encode_all, &s), 0);
+  for (int i = 0; i < 4; i++) {
+    void *failed = NULL;
+    pthread_join(threads[i], &failed);
+    assert_null(failed);
+  }
+  mlx_lm_tokenizer_free((mlx_lm_tokenizer *)s.tokenizer);
+  free(json);
+  json_decref(golden);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(byte_level_models_agree),
       cmocka_unit_test(sentencepiece_models_agree),
       cmocka_unit_test(word_models_agree),
       cmocka_unit_test(each_rare_component_agrees),
+      cmocka_unit_test(threads_may_share_a_tokenizer),
   };
   return cmocka_run_group_tests(tests, read_texts, free_texts);
 }

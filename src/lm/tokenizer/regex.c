@@ -13,6 +13,8 @@
 #define JIT_STACK_START (32u << 10)
 #define JIT_STACK_LIMIT (64u << 20)
 #define HEAP_LIMIT_KIB (1u << 20)
+/* Steps back before a match is given up: ten times what Oniguruma allows itself. */
+#define MATCH_LIMIT 100000000u
 
 struct tok_regex {
   pcre2_code *code; /* NULL for a literal */
@@ -53,7 +55,7 @@ static matcher *new_matcher(void) {
   m->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_LIMIT, NULL);
   m->data = pcre2_match_data_create(1, NULL);
   pcre2_jit_stack_assign(m->context, NULL, m->stack);
-  pcre2_set_match_limit(m->context, UINT32_MAX);
+  pcre2_set_match_limit(m->context, MATCH_LIMIT);
   pcre2_set_depth_limit(m->context, UINT32_MAX);
   pcre2_set_heap_limit(m->context, HEAP_LIMIT_KIB);
   return m;

@@ -41,6 +41,12 @@ static void put_recents(mx_str *body, uint32_t mask) {
 #define WORD_MASK (LETTERS | MARKS | BIT(ND) | BIT(NL) | BIT(PC))
 #define HEX_ITEMS "0-9A-Fa-f"
 #define ALPHA_MASK (LETTERS | BIT(NL))
+/* The marks among them are more than PCRE2 knows. */
+#define ALPHA_ITEMS                                                                                \
+  "\\p{Alphabetic}\\x{363}-\\x{36f}\\x{897}\\x{c04}\\x{cf3}\\x{f82}-\\x{f83}\\x{1dd3}-\\x{1de6}"   \
+  "\\x{10d69}\\x{10efc}\\x{11080}-\\x{11081}\\x{11241}\\x{113b8}-\\x{113c0}\\x{113c2}\\x{113c5}"   \
+  "\\x{113c7}-\\x{113ca}\\x{113cc}-\\x{113cd}\\x{11f00}-\\x{11f01}\\x{11f03}\\x{11f34}-\\x{11f3a}" \
+  "\\x{11f3e}-\\x{11f40}\\x{1611e}-\\x{1612e}\\x{1e08f}"
 
 /* Names of sets: class items for PCRE2, and the categories whose recent characters join them. Names
  * are lower case without spaces, underscores and hyphens. */
@@ -128,9 +134,9 @@ static const struct {
     {"unassigned", "\\p{Cn}", 0},
     {"any", "\\x{0}-\\x{10ffff}", 0},
     {"ascii", "\\x{0}-\\x{7f}", 0},
-    {"alpha", "\\p{Alphabetic}", ALPHA_MASK},
-    {"alphabetic", "\\p{Alphabetic}", ALPHA_MASK},
-    {"alnum", "\\p{Alphabetic}\\p{Nd}", ALPHA_MASK | BIT(ND)},
+    {"alpha", ALPHA_ITEMS, ALPHA_MASK},
+    {"alphabetic", ALPHA_ITEMS, ALPHA_MASK},
+    {"alnum", ALPHA_ITEMS "\\p{Nd}", ALPHA_MASK | BIT(ND)},
     {"blank", "\\t\\p{Zs}", 0},
     {"lower", "\\p{Lowercase}", BIT(LL)},
     {"lowercase", "\\p{Lowercase}", BIT(LL)},
