@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#define COLUMNS 64 /* of one piece of work */
+#define COLUMNS 256 /* of one piece of work */
 
 typedef struct {
   mx_dtype dtype;
@@ -49,7 +49,7 @@ static void columns_range(void *context, int64_t begin, int64_t end) {
       MX_FLOAT_KERNEL(logsumexp_columns, job->dtype)(x, job->x_step, out, 0, count, job->n);
     else
       MX_FLOAT_KERNEL(softmax_columns, job->dtype)
-      (x, job->x_step, out, job->out_step, count, job->n);
+    (x, job->x_step, out, job->out_step, count, job->n);
   }
 }
 

@@ -34,9 +34,10 @@ typedef struct mx_attention {
   (const mx_attention *a, int64_t row0, int64_t rows, int64_t key0, int64_t key1, float *state, \
    float *scratch)
 
-/* Merges `splits` states of each row, `split_step` floats apart, and writes the rows of out. */
-#define MX_ATTENTION_FINISH_PARAMETERS                                                    \
-  (const mx_attention *a, int64_t row0, int64_t rows, const float *state, int64_t splits, \
+/* Merges `splits` states of each row, `split_step` floats apart (using them up), and writes the
+ * rows of out. */
+#define MX_ATTENTION_FINISH_PARAMETERS                                              \
+  (const mx_attention *a, int64_t row0, int64_t rows, float *state, int64_t splits, \
    int64_t split_step)
 
 #define MX_KERNELS_ATTENTION_KIND(K, T)                  \

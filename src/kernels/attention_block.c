@@ -81,15 +81,20 @@ static void tiles(int64_t vectors, const float *a, int64_t a_row, int64_t a_step
   tiles_of(VECTORS, a, a_row, a_step, b, c, c_rows, count, add);
 }
 
-/* Rows [0, rows) of `n` elements become columns: to[i][row] = x * factor. */
+/* The strip's queries, scaled to powers of 2, with rows in the lanes. */
 V_INLINE void queries_to_lanes(float_kind kind, const mx_attention *a, strip *s) {
   float factor = a->scale * LOG2E;
-  memset(s->q, 0, (size_t)(a->d * WIDE) * sizeof(float));
-  for (int64_t r = 0; r < s->rows; r++) {
-    const void *row = query_row(kind, a, s->row0 + r);
-    for (int64_t i = 0; i < a->d; i++)
-      s->q[i * WIDE + r] = kind_load(kind, kind_at(kind, row, i)) * factor;
-  }
+  for (int64_t r = 0; r < WIDE; r += VW)
+    for (int64_t i = 0; i < a->d; i += VW) {
+      vf x[VW];
+      int64_t part = min64(VW, a->d - i);
+      for (int64_t j = 0; j < VW; j++) {
+        const void *row = query_row(kind, a, s->row0 + min64(r + j, s->rows - 1));
+        x[j] = vf_load_n_as(kind, kind_at(kind, row, i), part) * factor;
+      }
+      vf_transpose(x);
+      for (int64_t j = 0; j < part; j++) vf_store_as(KIND_f32, s->q + (i + j) * WIDE + r, x[j]);
+    }
 }
 
 V_INLINE void start_strip(float_kind kind, const mx_attention *a, strip *s, bool first) {
@@ -116,15 +121,13 @@ static int64_t first_vector(const strip *s, int64_t key) {
 /* Masked scores of one register's rows for keys [key, key + n), n <= VW. */
 V_INLINE void mask_scores(float_kind kind, const mx_attention *a, strip *s, int64_t u,
                           float *scores, int64_t key, int64_t n) {
-  float terms[VW][VW]; /* [row][key] */
+  vf terms[VW];
   for (int64_t r = 0; r < VW; r++)
-    vf_store_as(KIND_f32, terms[r],
-                mask_terms(kind, a, s->row0 + min64(u * VW + r, s->rows - 1), key, n));
+    terms[r] = mask_terms(kind, a, s->row0 + min64(u * VW + r, s->rows - 1), key, n);
+  vf_transpose(terms);
   for (int64_t k = 0; k < n; k++) {
-    vf term;
-    for (int64_t r = 0; r < VW; r++) term[r] = terms[r][k];
     float *at = scores + k * WIDE;
-    vf_store_as(KIND_f32, at, masked_score(a, vf_load_as(KIND_f32, at), term));
+    vf_store_as(KIND_f32, at, masked_score(a, vf_load_as(KIND_f32, at), terms[k]));
   }
 }
 
@@ -227,11 +230,19 @@ V_INLINE const float *float_rows(float_kind kind, const void *x, int64_t row, in
 /* Lanes back to rows, into the states. */
 static void strip_states(const mx_attention *a, const strip *s, float *state) {
   for (int64_t r = 0; r < s->rows; r++) {
-    float *to = state + r * (a->dv + 2);
-    to[0] = s->m[r];
-    to[1] = s->sum[r];
-    for (int64_t j = 0; j < a->dv; j++) to[2 + j] = s->o[j * WIDE + r];
+    state[r * (a->dv + 2)] = s->m[r];
+    state[r * (a->dv + 2) + 1] = s->sum[r];
   }
+  for (int64_t r = 0; r < s->rows; r += VW)
+    for (int64_t j = 0; j < a->dv; j += VW) {
+      vf x[VW];
+      int64_t part = min64(VW, a->dv - j);
+      for (int64_t i = 0; i < VW; i++)
+        x[i] = vf_load_as(KIND_f32, s->o + (j + min64(i, part - 1)) * WIDE + r);
+      vf_transpose(x);
+      for (int64_t i = 0; i < min64(VW, s->rows - r); i++)
+        vf_store_n_as(KIND_f32, state + (r + i) * (a->dv + 2) + 2 + j, x[i], part);
+    }
 }
 
 #define MAX_STRIPS 64

@@ -5,47 +5,19 @@
 
 #include "kernels/attention_rows.h"
 
-/* Sums halves: the first half of the result's blocks of 2 * s lanes comes from a, the second from
- * b. */
-V_INLINE vf fold(vf a, vf b, int s) {
-#if VW == 16
-  if (s == 8)
-    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-           __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
-                                   31);
-  if (s == 4)
-    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
-           __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30,
-                                   31);
-  if (s == 2)
-    return __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-           __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30,
-                                   31);
-  return __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
-         __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-#elif VW == 8
-  if (s == 4)
-    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
-           __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
-  if (s == 2)
-    return __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
-           __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
-  return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14) +
-         __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
-#else
-  if (s == 2)
-    return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
-  return __builtin_shufflevector(a, b, 0, 4, 2, 6) + __builtin_shufflevector(a, b, 1, 5, 3, 7);
-#endif
-}
-
-/* Lane i of the result is the sum of all lanes of v[i]. */
-V_INLINE vf sum_each(vf v[VW]) {
+/* sums[r * wide + t] += the products of n <= VW elements of q's row r and K's row t. */
+V_INLINE void dot_step(float_kind kind, int high, const void *const *rows, const float *q,
+                       int64_t q_row, int64_t i, int64_t n, vf sums[VW]) {
+  const int wide = VW / high;
+  vf x[VW];
+#pragma GCC unroll 16
+  for (int t = 0; t < wide; t++) x[t] = vf_load_n_as(kind, kind_at(kind, rows[t], i), n);
 #pragma GCC unroll 4
-  for (int s = VW / 2; s; s /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < s; i++) v[i] = fold(v[i], v[i + s], s);
-  return v[0];
+  for (int r = 0; r < high; r++) {
+    vf y = vf_load_as(KIND_f32, q + r * q_row + i);
+#pragma GCC unroll 16
+    for (int t = 0; t < wide; t++) sums[r * wide + t] += x[t] * y;
+  }
 }
 
 /* scores[r * STREAM_KEYS + j] for `high` rows of q (padded to whole registers) and n keys. VW /
@@ -53,27 +25,18 @@ V_INLINE vf sum_each(vf v[VW]) {
 V_INLINE void dots(float_kind kind, int high, const mx_attention *a, const float *q, const void *k,
                    float *scores, int64_t n) {
   const int wide = VW / high;
-  int64_t d = a->d, q_row = round_up(d, VW);
+  int64_t q_row = round_up(a->d, VW), whole = a->d / VW * VW;
   for (int64_t j = 0; j < n; j += wide) {
     const void *rows[VW];
-    for (int t = 0; t < wide; t++) rows[t] = kind_at(kind, k, min64(j + t, n - 1) * a->k_row);
     vf sums[VW];
+#pragma GCC unroll 16
+    for (int t = 0; t < wide; t++) rows[t] = kind_at(kind, k, min64(j + t, n - 1) * a->k_row);
+#pragma GCC unroll 16
     for (int i = 0; i < VW; i++) sums[i] = vf_set(0);
-    for (int64_t i = 0; i < d; i += VW) {
-      vf x[VW];
-#pragma GCC unroll 16
-      for (int t = 0; t < wide; t++)
-        x[t] = d - i >= VW ? vf_load_as(kind, kind_at(kind, rows[t], i))
-                           : vf_load_part_as(kind, kind_at(kind, rows[t], i), d - i);
-#pragma GCC unroll 4
-      for (int r = 0; r < high; r++) {
-        vf y = vf_load_as(KIND_f32, q + r * q_row + i);
-#pragma GCC unroll 16
-        for (int t = 0; t < wide; t++) sums[r * wide + t] += x[t] * y;
-      }
-    }
+    for (int64_t i = 0; i < whole; i += VW) dot_step(kind, high, rows, q, q_row, i, VW, sums);
+    if (whole < a->d) dot_step(kind, high, rows, q, q_row, whole, a->d - whole, sums);
     float each[VW];
-    vf_store_as(KIND_f32, each, sum_each(sums));
+    vf_store_as(KIND_f32, each, vf_sum_each(sums));
     for (int r = 0; r < high; r++)
       memcpy(scores + r * STREAM_KEYS + j, each + r * wide, (size_t)wide * sizeof(float));
   }
@@ -215,30 +178,34 @@ V_INLINE void attention_stream(float_kind kind, const mx_attention *a, int64_t r
   }
 }
 
-/* A row's value: its splits' values weighted by their shares of the whole. */
+/* A row's splits weigh 2^(their maximum - the greatest) / sum: left in place of the maxima. */
+static void find_shares(float *state, int64_t splits, int64_t split_step) {
+  float most = -INFINITY, sum = 0;
+  for (int64_t i = 0; i < splits; i++) most = fmaxf(most, state[i * split_step]);
+  if (most == -INFINITY) most = 0;
+  for (int64_t i = 0; i < splits; i++) {
+    float *s = state + i * split_step;
+    s[0] = splits == 1 ? 1 : exp2f(s[0] - most);
+    sum += s[0] * s[1];
+  }
+  for (int64_t i = 0; i < splits; i++) state[i * split_step] /= sum;
+}
+
 V_INLINE void attention_finish(float_kind kind, const mx_attention *a, int64_t row0, int64_t rows,
-                               const float *state, int64_t splits, int64_t split_step) {
+                               float *state, int64_t splits, int64_t split_step) {
   for (int64_t r = 0; r < rows; r++, state += a->dv + 2) {
-    float m = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < splits; i++) m = fmaxf(m, state[i * split_step]);
-    float shift = m == -INFINITY ? 0 : m;
-    for (int64_t i = 0; i < splits; i++)
-      sum += state[i * split_step + 1] * exp2f(state[i * split_step] - shift);
     int64_t row = row0 + r;
     void *out = kind_to(kind, a->out, row % a->group * a->out_head + row / a->group * a->out_row);
+    find_shares(state, splits, split_step);
     for (int64_t j = 0; j < a->dv; j += VW) {
       int64_t part = min64(VW, a->dv - j);
       vf o = vf_set(0);
       for (int64_t i = 0; i < splits; i++) {
         const float *from = state + i * split_step + 2 + j;
-        float share = exp2f(state[i * split_step] - shift) / sum;
-        o += share *
-             (part < VW ? vf_load_part_as(KIND_f32, from, part) : vf_load_as(KIND_f32, from));
+        vf v = vf_load_n_as(KIND_f32, from, part);
+        o += state[i * split_step] * v;
       }
-      if (part < VW)
-        vf_store_part_as(kind, kind_to(kind, out, j), o, part);
-      else
-        vf_store_as(kind, kind_to(kind, out, j), o);
+      vf_store_n_as(kind, kind_to(kind, out, j), o, part);
     }
   }
 }

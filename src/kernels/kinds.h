@@ -1,12 +1,10 @@
 /* Float storage as a kernel's constant argument (float32, float16, bfloat16), with loads and stores
  * that convert, and what else the attention, norm, softmax, rope and random kernels share: maxima,
- * reductions over lanes, exponentials and logarithms. Included by kernel sources only. */
+ * sums and transposes across lanes, and a power of 2. Included by kernel sources only. */
 #ifndef KERNELS_KINDS_H
 #define KERNELS_KINDS_H
 
-#include "kernels/simd.h"
-
-#include <math.h>
+#include "kernels/vmath.h"
 
 /* How a float is stored. Kernels take the kind as a constant argument of an always-inline body, so
  * that each kind gets a copy of its own with the branches gone. */
@@ -103,6 +101,17 @@ V_INLINE void vf_store_part_as(float_kind kind, void *p, vf v, int64_t n) {
 #endif
 }
 
+/* The first n <= VW elements. */
+V_INLINE vf vf_load_n_as(float_kind kind, const void *p, int64_t n) {
+  return n < VW ? vf_load_part_as(kind, p, n) : vf_load_as(kind, p);
+}
+V_INLINE void vf_store_n_as(float_kind kind, void *p, vf v, int64_t n) {
+  if (n < VW)
+    vf_store_part_as(kind, p, v, n);
+  else
+    vf_store_as(kind, p, v);
+}
+
 /* One element. */
 V_INLINE float kind_load(float_kind kind, const void *p) {
   if (kind == KIND_f32) {
@@ -122,6 +131,65 @@ V_INLINE void kind_store(float_kind kind, void *p, float f) {
     uint16_t bits = kind == KIND_f16 ? mx_f32_to_f16(f).bits : mx_f32_to_bf16(f).bits;
     memcpy(p, &bits, 2);
   }
+}
+
+/* Blocks of s lanes of a and b (s a power of 2 below VW) change places: in the first result, b's
+ * even blocks take the places of a's odd ones; in the second, a's odd ones those of b's even ones.
+ */
+#define LOW_LANE(l, s) ((l) & (s) ? VW + (l) - (s) : (l))
+#define HIGH_LANE(l, s) ((l) & (s) ? VW + (l) : (l) + (s))
+#define FOUR_LANES(f, l, s) f(l, s), f((l) + 1, s), f((l) + 2, s), f((l) + 3, s)
+#if VW == 16
+#define ALL_LANES(f, s) \
+  FOUR_LANES(f, 0, s), FOUR_LANES(f, 4, s), FOUR_LANES(f, 8, s), FOUR_LANES(f, 12, s)
+#elif VW == 8
+#define ALL_LANES(f, s) FOUR_LANES(f, 0, s), FOUR_LANES(f, 4, s)
+#else
+#define ALL_LANES(f, s) FOUR_LANES(f, 0, s)
+#endif
+#define SHUFFLE(a, b, f, s) __builtin_shufflevector(a, b, ALL_LANES(f, s))
+
+V_INLINE vf vf_low_blocks(vf a, vf b, int s) {
+#if VW > 8
+  if (s == 8) return SHUFFLE(a, b, LOW_LANE, 8);
+#endif
+#if VW > 4
+  if (s == 4) return SHUFFLE(a, b, LOW_LANE, 4);
+#endif
+  return s == 2 ? SHUFFLE(a, b, LOW_LANE, 2) : SHUFFLE(a, b, LOW_LANE, 1);
+}
+
+V_INLINE vf vf_high_blocks(vf a, vf b, int s) {
+#if VW > 8
+  if (s == 8) return SHUFFLE(a, b, HIGH_LANE, 8);
+#endif
+#if VW > 4
+  if (s == 4) return SHUFFLE(a, b, HIGH_LANE, 4);
+#endif
+  return s == 2 ? SHUFFLE(a, b, HIGH_LANE, 2) : SHUFFLE(a, b, HIGH_LANE, 1);
+}
+
+/* Lane i of the result is the sum of all lanes of v[i]. */
+V_INLINE vf vf_sum_each(vf v[VW]) {
+#pragma GCC unroll 4
+  for (int s = VW / 2; s; s /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < s; i++)
+      v[i] = vf_low_blocks(v[i], v[i + s], s) + vf_high_blocks(v[i], v[i + s], s);
+  return v[0];
+}
+
+/* Lane j of v[i] and lane i of v[j] change places. */
+V_INLINE void vf_transpose(vf v[VW]) {
+#pragma GCC unroll 4
+  for (int s = VW / 2; s; s /= 2)
+#pragma GCC unroll 16
+    for (int i = 0; i < VW; i++)
+      if (!(i & s)) {
+        vf low = vf_low_blocks(v[i], v[i + s], s);
+        v[i + s] = vf_high_blocks(v[i], v[i + s], s);
+        v[i] = low;
+      }
 }
 
 /* Lanes from n on become `fill`. */
@@ -157,46 +225,6 @@ V_INLINE vf vf_exp2(vf x) {
   q = q * f + 0x1.ebfbdcp-3f;
   q = q * f + 0x1.62e430p-1f;
   return vf_scale(q * f + 1.0f, (vi)shifted - (vi)vf_set(ROUND_MAGIC));
-}
-
-/* e^x within 1.1 ulp; infinity above, 0 below, and NaN stays. e^r = 1 + r + r^2 q(r), q minimax on
- * [-ln(2)/2, ln(2)/2]. */
-V_INLINE vf vf_exp(vf x) {
-  x = vf_max(vf_set(-105.0f), x);
-  x = vf_select(x > 89.0f, vf_set(89.0f), x);
-  vf shifted = x * 0x1.715476p+0f + ROUND_MAGIC;
-  vf n = shifted - ROUND_MAGIC;
-  vf r = x - n * 0x1.62e400p-1f;
-  r = r - n * 0x1.7f7d1cp-20f;
-  vf q = 0x1.6a23d0p-10f * r + 0x1.123a20p-7f;
-  q = q * r + 0x1.5558f2p-5f;
-  q = q * r + 0x1.555492p-3f;
-  q = q * r + 0x1.fffffcp-2f;
-  q = q * (r * r) + r;
-  return vf_scale(q + 1.0f, (vi)shifted - (vi)vf_set(ROUND_MAGIC));
-}
-
-/* Natural logarithm of normal numbers within 1 ulp; -infinity for 0, NaN below. With x = 2^e (1 +
- * f) and 1 + f in [sqrt(1/2), sqrt(2)): log(1 + f) = f - f^2/2 + f^3 q(f), q minimax. */
-V_INLINE vf vf_log(vf x) {
-  vi bits = (vi)x - 0x3f3504f3;
-  vi e = bits >> 23;
-  vf f = (vf)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
-  vf n = __builtin_convertvector(e, vf), ff = f * f;
-  vf q = 0x1.1457a8p-4f * f + -0x1.de3c16p-4f;
-  q = q * f + 0x1.e6f06ap-4f;
-  q = q * f + -0x1.fc2208p-4f;
-  q = q * f + 0x1.233768p-3f;
-  q = q * f + -0x1.555c4ep-3f;
-  q = q * f + 0x1.99a4b6p-3f;
-  q = q * f + -0x1.000006p-2f;
-  q = q * f + 0x1.555548p-2f;
-  vf rest = q * (ff * f) + n * 0x1.7f7d1cp-20f;
-  rest = rest - 0.5f * ff;
-  vf y = n * 0x1.62e400p-1f + (rest + f);
-  y = vf_select(x == 0.0f, vf_set(-INFINITY), y);
-  y = vf_select(x == INFINITY, x, y);
-  return vf_select(x >= 0.0f, y, vf_set(NAN));
 }
 
 #endif

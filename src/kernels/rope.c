@@ -5,10 +5,11 @@
 void MX_KERNEL(rope_angles) MX_ROPE_ANGLES_PARAMETERS {
   for (int64_t r = 0; r < rows; r++) {
     float at = ((first + (float)r) + offset) * scale;
-    for (int64_t i = 0; i < half; i++) {
-      float angle = at * frequencies[i];
-      cosines[r * half + i] = cosf(angle);
-      sines[r * half + i] = sinf(angle);
+    for (int64_t i = 0; i < half; i += VW) {
+      int64_t part = half - i < VW ? half - i : VW;
+      vf angles = at * vf_load_n_as(KIND_f32, frequencies + i, part);
+      vf_store_n_as(KIND_f32, cosines + r * half + i, vf_cos(angles), part);
+      vf_store_n_as(KIND_f32, sines + r * half + i, vf_sin(angles), part);
     }
   }
 }
@@ -17,21 +18,13 @@ void MX_KERNEL(rope_angles) MX_ROPE_ANGLES_PARAMETERS {
 V_INLINE void turn_halves(float_kind kind, const void *x, void *out, const float *cosines,
                           const float *sines, int64_t half, float sign) {
   for (int64_t i = 0; i < half; i += VW) {
-    int64_t part = half - i;
-    const void *x1 = kind_at(kind, x, i), *x2 = kind_at(kind, x, half + i);
-    void *to1 = kind_to(kind, out, i), *to2 = kind_to(kind, out, half + i);
-    if (part >= VW) {
-      vf a = vf_load_as(kind, x1), b = vf_load_as(kind, x2);
-      vf c = vf_load_as(KIND_f32, cosines + i), s = vf_load_as(KIND_f32, sines + i) * sign;
-      vf_store_as(kind, to1, a * c - b * s);
-      vf_store_as(kind, to2, a * s + b * c);
-    } else {
-      vf a = vf_load_part_as(kind, x1, part), b = vf_load_part_as(kind, x2, part);
-      vf c = vf_load_part_as(KIND_f32, cosines + i, part);
-      vf s = vf_load_part_as(KIND_f32, sines + i, part) * sign;
-      vf_store_part_as(kind, to1, a * c - b * s, part);
-      vf_store_part_as(kind, to2, a * s + b * c, part);
-    }
+    int64_t part = half - i < VW ? half - i : VW;
+    vf a = vf_load_n_as(kind, kind_at(kind, x, i), part);
+    vf b = vf_load_n_as(kind, kind_at(kind, x, half + i), part);
+    vf c = vf_load_n_as(KIND_f32, cosines + i, part);
+    vf s = vf_load_n_as(KIND_f32, sines + i, part) * sign;
+    vf_store_n_as(kind, kind_to(kind, out, i), a * c - b * s, part);
+    vf_store_n_as(kind, kind_to(kind, out, half + i), a * s + b * c, part);
   }
 }
 

@@ -85,51 +85,64 @@ V_INLINE void logsumexp_rows(float_kind kind, const void *x, int64_t x_row, void
   }
 }
 
-/* Up to VW columns: `part` of them where fewer. */
-V_INLINE vf load_columns(float_kind kind, const void *x, int64_t part) {
-  return part < VW ? vf_load_part_as(kind, x, part) : vf_load_as(kind, x);
+#define TILE_COLUMNS 256 /* whose statistics are kept while rows go by */
+#define TILE_ROWS 8
+
+/* One register of columns, `rows` <= TILE_ROWS elements of each: the maximum moves once for all. */
+V_INLINE void add_rows(float_kind kind, const void *x, int64_t x_step, int64_t part, int64_t rows,
+                       float *most, float *sum) {
+  vf v[TILE_ROWS], old = vf_load(most), m = old, s;
+  for (int64_t k = 0; k < rows; k++) {
+    v[k] = vf_load_n_as(kind, kind_at(kind, x, k * x_step), part);
+    m = vf_max(v[k], m);
+  }
+  vf_store(most, m);
+  m = vf_select(m == -INFINITY, vf_set(0), m); /* nothing yet: the sum stays 0 */
+  s = vf_load(sum) * vf_exp(old - m);
+  for (int64_t k = 0; k < rows; k++) s += vf_exp(v[k] - m);
+  vf_store(sum, s);
 }
 
-V_INLINE void column_statistics(float_kind kind, const void *x, int64_t x_step, int64_t part,
-                                int64_t n, vf *most, vf *sum) {
-  *most = vf_set(-INFINITY);
-  *sum = vf_set(0);
-  for (int64_t k = 0; k < n; k++)
-    *most = vf_max(load_columns(kind, kind_at(kind, x, k * x_step), part), *most);
-  for (int64_t k = 0; k < n; k++)
-    *sum += vf_exp(load_columns(kind, kind_at(kind, x, k * x_step), part) - *most);
+/* Maxima and sums of e^(x - maximum) of up to TILE_COLUMNS columns, rounded up to registers. */
+V_INLINE void column_statistics(float_kind kind, const void *x, int64_t x_step, int64_t columns,
+                                int64_t n, float *most, float *sum) {
+  for (int64_t c = 0; c < columns; c += VW) {
+    vf_store(most + c, vf_set(-INFINITY));
+    vf_store(sum + c, vf_set(0));
+  }
+  for (int64_t k = 0; k < n; k += TILE_ROWS)
+    for (int64_t c = 0; c < columns; c += VW)
+      add_rows(kind, kind_at(kind, x, k * x_step + c), x_step, columns - c < VW ? columns - c : VW,
+               n - k < TILE_ROWS ? n - k : TILE_ROWS, most + c, sum + c);
 }
 
 V_INLINE void softmax_tile(float_kind kind, const void *x, int64_t x_step, void *out,
-                           int64_t out_step, int64_t part, int64_t n) {
-  vf most, sum;
-  column_statistics(kind, x, x_step, part, n, &most, &sum);
-  vf factor = 1.0f / sum;
-  for (int64_t k = 0; k < n; k++) {
-    vf e = vf_exp(load_columns(kind, kind_at(kind, x, k * x_step), part) - most) * factor;
-    if (part < VW)
-      vf_store_part_as(kind, kind_to(kind, out, k * out_step), e, part);
-    else
-      vf_store_as(kind, kind_to(kind, out, k * out_step), e);
-  }
+                           int64_t out_step, int64_t columns, int64_t n) {
+  float most[TILE_COLUMNS], factor[TILE_COLUMNS];
+  column_statistics(kind, x, x_step, columns, n, most, factor);
+  for (int64_t c = 0; c < columns; c += VW) vf_store(factor + c, 1.0f / vf_load(factor + c));
+  for (int64_t k = 0; k < n; k++)
+    for (int64_t c = 0; c < columns; c += VW) {
+      int64_t part = columns - c < VW ? columns - c : VW;
+      vf v = vf_load_n_as(kind, kind_at(kind, x, k * x_step + c), part);
+      v = vf_exp(v - vf_load(most + c)) * vf_load(factor + c);
+      vf_store_n_as(kind, kind_to(kind, out, k * out_step + c), v, part);
+    }
 }
 
 V_INLINE void softmax_columns(float_kind kind, const void *x, int64_t x_step, void *out,
                               int64_t out_step, int64_t columns, int64_t n) {
-  int64_t c = 0;
-  for (; c + VW <= columns; c += VW)
-    softmax_tile(kind, kind_at(kind, x, c), x_step, kind_to(kind, out, c), out_step, VW, n);
-  if (c < columns)
-    softmax_tile(kind, kind_at(kind, x, c), x_step, kind_to(kind, out, c), out_step, columns - c,
-                 n);
+  for (int64_t c = 0; c < columns; c += TILE_COLUMNS)
+    softmax_tile(kind, kind_at(kind, x, c), x_step, kind_to(kind, out, c), out_step,
+                 columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS, n);
 }
 
 V_INLINE void logsumexp_columns(float_kind kind, const void *x, int64_t x_step, void *out,
                                 int64_t columns, int64_t n) {
-  for (int64_t c = 0; c < columns; c += VW) {
-    int64_t part = columns - c < VW ? columns - c : VW;
-    vf most, sum;
-    column_statistics(kind, kind_at(kind, x, c), x_step, part, n, &most, &sum);
+  float most[TILE_COLUMNS], sum[TILE_COLUMNS];
+  for (int64_t c = 0; c < columns; c += TILE_COLUMNS) {
+    int64_t part = columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS;
+    column_statistics(kind, kind_at(kind, x, c), x_step, part, n, most, sum);
     for (int64_t i = 0; i < part; i++)
       kind_store(kind, kind_to(kind, out, c + i), log_of_sum(most[i], sum[i]));
   }
