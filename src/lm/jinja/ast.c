@@ -43,6 +43,7 @@ jj_value jj_arena_str(jj_arena *arena, const char *bytes, size_t size) {
   jj_string *s = jj_arena_alloc(arena, sizeof *s + size + 1);
   s->head.type = JJ_STRING;
   s->head.refs = JJ_IMMORTAL;
+  s->data = (char *)(s + 1);
   memcpy(s->data, bytes, size);
   s->size = size;
   s->count = jj_utf8_count(bytes, size);

@@ -192,7 +192,7 @@ int jj_equal(jj_ctx *ctx, jj_value a, jj_value b) {
   if (jj_is_number(a) && jj_is_number(b)) return compare_numbers(a, b) == 0;
   if (a.type != b.type) return 0;
   if (a.type < JJ_UNDEFINED || a.type == JJ_UNDEFINED || a.o == b.o) return 1;
-  if (a.type == JJ_STRING) return a.s->hash == b.s->hash && compare_text(a.s, b.s) == 0;
+  if (a.type == JJ_STRING) return a.s->size == b.s->size && compare_text(a.s, b.s) == 0;
   if (jj_deep(ctx)) return -1;
   switch (a.type) {
   case JJ_LIST:
@@ -307,7 +307,7 @@ bool jj_hashable(jj_value v) {
 
 int jj_hash(jj_ctx *ctx, jj_value v, uint64_t *hash) {
   switch (v.type) {
-  case JJ_STRING: *hash = v.s->hash; return 0;
+  case JJ_STRING: *hash = jj_string_hash(v.s); return 0;
   case JJ_FLOAT: /* equal numbers hash alike */
     if (v.f == floor(v.f) && fabs(v.f) < 9e18) return *hash = mix((uint64_t)(int64_t)v.f), 0;
     memcpy(hash, &v.f, sizeof *hash);

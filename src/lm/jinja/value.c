@@ -156,7 +156,13 @@ jj_value jj_drain_but(jj_ctx *ctx, size_t mark, jj_value v) {
 uint64_t jj_hash_bytes(const char *bytes, size_t size) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (size_t i = 0; i < size; i++) hash = (hash ^ (uint8_t)bytes[i]) * 0x100000001b3u;
-  return hash ^ hash >> 29;
+  hash ^= hash >> 29;
+  return hash ? hash : 1;
+}
+
+uint64_t jj_string_hash(jj_string *s) {
+  if (!s->hash) s->hash = jj_hash_bytes(s->data, s->size);
+  return s->hash;
 }
 
 jj_value jj_str(jj_ctx *ctx, const char *bytes, size_t size) {
@@ -165,10 +171,10 @@ jj_value jj_str(jj_ctx *ctx, const char *bytes, size_t size) {
   /* Short texts are always made, even past an error: callers need not check constants. */
   if (size > 4096 && !jj_room(ctx, size)) return jj_failed();
   jj_string *s = jj_alloc(ctx, JJ_STRING, sizeof *s + size + 1);
+  s->data = (char *)(s + 1);
   if (size) memcpy(s->data, bytes, size);
   s->size = size;
   s->count = jj_utf8_count(bytes, size);
-  s->hash = jj_hash_bytes(bytes, size);
   jj_account(ctx, 0, size);
   return jj_object_value(s);
 }
@@ -307,7 +313,11 @@ static void drop_dict(jj_ctx *ctx, jj_object *o) {
   free(dict->slots);
 }
 
-static void drop_string(jj_ctx *ctx, jj_object *o) { jj_account(ctx, ((jj_string *)o)->size, 0); }
+static void drop_string(jj_ctx *ctx, jj_object *o) {
+  jj_string *s = (jj_string *)o;
+  jj_account(ctx, s->size, 0);
+  if (s->data != (char *)(s + 1)) free(s->data);
+}
 
 static void drop_view(jj_ctx *ctx, jj_object *o) {
   jj_release(ctx, jj_object_value(((jj_view *)o)->dict));
@@ -374,9 +384,20 @@ void jj_put_fill(jj_buf *b, const char *unit, size_t size, int64_t times) {
   for (int64_t i = 0; i < times; i++) mx_str_append(&b->text, unit, size);
 }
 
+/* Long texts change hands instead of being copied. */
 jj_value jj_take(jj_buf *b) {
+  enum { LONG = 1 << 12 };
+  size_t size = b->text.size;
   if (b->ctx->failed) return jj_failed();
-  jj_value v = jj_str(b->ctx, mx_str_c(&b->text), b->text.size);
-  mx_str_free(&b->text);
-  return v;
+  if (size < LONG || !jj_room(b->ctx, size)) {
+    jj_value v = jj_str(b->ctx, mx_str_c(&b->text), size);
+    mx_str_free(&b->text);
+    return v;
+  }
+  jj_string *s = jj_alloc(b->ctx, JJ_STRING, sizeof *s);
+  s->data = mx_xrealloc(mx_str_take(&b->text), size + 1);
+  s->size = size;
+  s->count = jj_utf8_count(s->data, size);
+  jj_account(b->ctx, 0, size);
+  return jj_object_value(s);
 }

@@ -71,8 +71,8 @@ typedef struct {
 struct jj_string {
   jj_object head;
   size_t size, count; /* bytes, characters */
-  uint64_t hash;
-  char data[]; /* UTF-8, NUL-terminated */
+  uint64_t hash;      /* 0 until jj_string_hash is asked; a constant's is there from the start */
+  char *data;         /* UTF-8, NUL-terminated; behind the struct, or a block of its own */
 };
 
 struct jj_list {
@@ -224,7 +224,8 @@ jj_value jj_str(jj_ctx *ctx, const char *bytes, size_t size);
 jj_value jj_strz(jj_ctx *ctx, const char *text);
 /* The same text with or without Markup's flag. */
 jj_value jj_str_flagged(jj_ctx *ctx, jj_value text, bool markup);
-uint64_t jj_hash_bytes(const char *bytes, size_t size);
+uint64_t jj_hash_bytes(const char *bytes, size_t size); /* never 0 */
+uint64_t jj_string_hash(jj_string *s);
 
 jj_list *jj_list_new(jj_ctx *ctx, jj_type type, size_t capacity); /* JJ_LIST or JJ_TUPLE */
 void jj_list_push(jj_ctx *ctx, jj_list *list, jj_value item);
