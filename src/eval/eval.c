@@ -111,14 +111,14 @@ static bool schedule(const mx *arrays, int count, bool may_run_here) {
   pthread_mutex_lock(&scheduling);
   for (int i = 0; i < count; i++)
     if (status_of(arrays[i]) == MX_LAZY) walk(&p, arrays[i]);
-  if (may_run_here && p.open.size == 1 && !p.submitted)
+  if (may_run_here && p.open.size == 1 && !p.submitted && mx_task_claim(p.open.data[0]))
     here = p.open.data[0];
   else
     while (p.open.size) close_task(&p, &mx_vec_last(&p.open));
   pthread_mutex_unlock(&scheduling);
   mx_vec_free(&p.path);
   mx_vec_free(&p.open);
-  if (here) mx_task_run(here);
+  if (here) mx_task_run_claimed(here);
   return true;
 }
 

@@ -177,18 +177,18 @@ void mx_task_submit(mx_task *task) {
   if (!served) mx_fail("[eval] The system refuses a thread for stream %d.", task->ticket.stream);
 }
 
-void mx_task_run(mx_task *task) {
+bool mx_task_claim(mx_task *task) {
   worker *w = worker_of(task->ticket.stream);
   pthread_mutex_lock(&w->lock);
-  bool idle = !w->busy && !w->first && !task->waits.size && w->ended + 1 == task->ticket.number;
+  bool idle = !w->busy && !w->first && !task->waits.size;
   if (idle) w->busy = true;
   pthread_mutex_unlock(&w->lock);
-  if (!idle) {
-    mx_task_submit(task);
-    return;
-  }
+  return idle;
+}
+
+void mx_task_run_claimed(mx_task *task) {
   run(task);
-  end_task(w, task);
+  end_task(worker_of(task->ticket.stream), task);
 }
 
 void mx_ticket_wait(mx_ticket ticket) {

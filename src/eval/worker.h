@@ -23,9 +23,11 @@ typedef struct mx_task {
 mx_task *mx_task_open(int stream);
 /* Hands the task to its stream's worker. */
 void mx_task_submit(mx_task *task);
-/* Runs the task on this thread where its stream is idle and it waits for nobody; else submits it.
+/* Takes an idle stream for a task that waits for nobody, in place of submitting it: true where the
+ * caller now must run it (mx_task_run_claimed). Like a submission, before the next task is opened.
  */
-void mx_task_run(mx_task *task);
+bool mx_task_claim(mx_task *task);
+void mx_task_run_claimed(mx_task *task);
 /* Blocks until the task has ended. */
 void mx_ticket_wait(mx_ticket ticket);
 
