@@ -19,5 +19,6 @@
 #include "mlx/mx/softmax.h"
 #include "mlx/mx/sort.h"
 #include "mlx/mx/stream.h"
+#include "mlx/mx/transforms.h"
 
 #endif

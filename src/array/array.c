@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Thread_local int mx_tracing;
+
 mx mx_array_alloc(mx_dtype dtype, const int *shape, int ndim) {
   if ((unsigned)dtype >= MX_DTYPE_COUNT) return mx_fail("[array] Invalid dtype %d", (int)dtype);
   if (ndim < 0 || ndim > MX_MAX_NDIM)

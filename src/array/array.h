@@ -25,7 +25,7 @@ struct mx_array {
   _Atomic int refs;
   uint8_t dtype;
   _Atomic uint8_t status;
-  bool tracer;         /* made under a transform: evaluation keeps its graph */
+  _Atomic bool tracer; /* made under a transform: evaluation keeps its graph */
   bool row_contiguous; /* elements lie one after another in row-major order */
   bool dense;          /* elements lie in [data, data + size) without gaps, in some axis order */
   int ndim;
@@ -73,6 +73,16 @@ void mx_update_layout(mx a);
 bool mx_is_column_major(mx a);
 /* Evaluates if need be, and waits; false after mx_fail. Provided by the evaluator. */
 bool mx_ensure(mx a);
+
+/* How many transforms trace a function on this thread: while there are any, evaluation keeps the
+ * graph of tracers. */
+extern _Thread_local int mx_tracing;
+
+static inline bool mx_same_shape(const int *a, const int *b, int ndim) {
+  for (int i = 0; i < ndim; i++)
+    if (a[i] != b[i]) return false;
+  return true;
+}
 
 /* "(2,3)": a shape for messages, in one of a few static per-thread buffers. */
 const char *mx_shape_text(const int *shape, int ndim);

@@ -50,7 +50,11 @@ static mx new_output(mx_node *node, int index, mx_spec spec) {
   a->node = node;
   a->output = index;
   atomic_fetch_add_explicit(&node->refs, 1, memory_order_relaxed);
-  for (int i = 0; i < node->input_count && !a->tracer; i++) a->tracer = node->inputs[i]->tracer;
+  for (int i = 0; i < node->input_count; i++) {
+    if (!atomic_load_explicit(&node->inputs[i]->tracer, memory_order_relaxed)) continue;
+    atomic_store_explicit(&a->tracer, true, memory_order_relaxed);
+    break;
+  }
   return a;
 }
 

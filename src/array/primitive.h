@@ -11,6 +11,7 @@ enum { MX_BACKEND_CPU, MX_BACKEND_GPU, MX_BACKENDS };
 typedef struct mx_primitive {
   const char *name;   /* as MLX prints it: "Add", "Softmax" */
   size_t params_size; /* bytes of the operation's parameters, copied into the node */
+  bool stops_gradient; /* derivatives do not pass through */
 
   /* Fills the outputs' data from inputs that are all there. Runs on a worker. False after
    * mx_fail. One a backend; NULL where the backend has none. */

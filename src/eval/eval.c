@@ -17,6 +17,7 @@ typedef struct {
   MX_VEC(frame) path;     /* of the depth-first walk */
   MX_VEC(mx_task *) open; /* at most one a stream */
   bool submitted;         /* some task went out already */
+  bool placeholder;       /* something depends on an array that has neither data nor a node */
 } plan;
 
 static int status_of(mx a) { return atomic_load_explicit(&a->status, memory_order_acquire); }
@@ -90,6 +91,9 @@ static void walk(plan *p, mx root) {
     mx a = top->array;
     if (status_of(a) != MX_LAZY) {
       p->path.size--;
+    } else if (!a->node) {
+      p->path.size = 0;
+      p->placeholder = true;
     } else if (top->next < a->node->input_count) {
       mx in = a->node->inputs[top->next++];
       if (status_of(in) == MX_LAZY) mx_vec_push(&p->path, (frame){in, 0});
@@ -119,7 +123,10 @@ static bool schedule(const mx *arrays, int count, bool may_run_here) {
   mx_vec_free(&p.path);
   mx_vec_free(&p.open);
   if (here) mx_task_run_claimed(here);
-  return true;
+  if (p.placeholder)
+    mx_fail("[eval] Cannot evaluate an array that stands for an input while a function is being "
+            "traced (under vmap, compile or export).");
+  return !p.placeholder;
 }
 
 /* Waits for a scheduled array and says whether it is there. */

@@ -84,8 +84,17 @@ static const char *failed_input(const mx_node *node) {
   return NULL;
 }
 
-static void run_node(mx_node *node, mx *outputs) {
+/* Where an output keeps its graph, the inputs' memory must stay as it is. */
+static bool keeps_graph(const mx_node *node, const mx *outputs, bool tracing) {
+  for (int i = 0; i < node->output_count && tracing; i++)
+    if (outputs[i]->tracer) return true;
+  return false;
+}
+
+static void run_node(mx_node *node, mx *outputs, bool tracing) {
   const char *error = failed_input(node);
+  bool keep = keeps_graph(node, outputs, tracing);
+  for (int i = 0; i < node->input_count && keep; i++) mx_retain(node->inputs[i]);
   if (!error) {
     mx_scope scope = mx_scope_begin();
     bool done = node->primitive->eval[MX_BACKEND_CPU](node, node->inputs, outputs);
@@ -99,8 +108,9 @@ static void run_node(mx_node *node, mx *outputs) {
                           memory_order_release);
   }
   if (error) mx_error_clear();
+  for (int i = 0; i < node->input_count && keep; i++) mx_release(node->inputs[i]);
   for (int i = 0; i < count; i++) {
-    if (!outputs[i]->tracer || error) mx_detach(outputs[i]);
+    if (!keep) mx_detach(outputs[i]);
     mx_release(outputs[i]);
   }
 }
@@ -111,7 +121,7 @@ static void run(mx_task *task) {
   for (size_t i = 0; i < task->outputs.size;) {
     mx_node *node = task->outputs.data[i]->node;
     int count = node->output_count;
-    run_node(node, &task->outputs.data[i]);
+    run_node(node, &task->outputs.data[i], task->tracing);
     i += (size_t)count;
   }
   count_task(-1);
@@ -158,6 +168,7 @@ mx_task *mx_task_open(int stream) {
   worker *w = worker_of(stream);
   pthread_mutex_lock(&w->lock);
   task->ticket = (mx_ticket){stream, ++w->opened};
+  task->tracing = mx_tracing > 0;
   pthread_mutex_unlock(&w->lock);
   return task;
 }

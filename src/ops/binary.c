@@ -3,7 +3,9 @@
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/reduce.h"
+#include "ops/binary_rules.h"
 #include "ops/elementwise.h"
+#include "ops/rules.h"
 
 #include <string.h>
 
@@ -22,8 +24,60 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
   return run((mx_binary_op)(node->primitive - primitives), in, out[0]);
 }
 
-#define PRIMITIVE(op, shown) \
-  [MX_BINARY_##op] = {.name = shown, .eval = {eval}, .output_shape = mx_elementwise_shape}
+/* ---- Rules ---- */
+
+/* The node's operation on other operands. */
+static mx again(const mx_node *node, mx a, mx b) {
+  mx in[2] = {a, b};
+  if (!a || !b || !mx_broadcast_pair(&in[0], &in[1])) return NULL;
+  mx_binary_op op = (mx_binary_op)(node->primitive - primitives);
+  bool listed = node->primitive >= primitives && node->primitive < primitives + MX_BINARY_COUNT;
+  mx_dtype dtype = listed ? mx_binary_dtype(op, in[0]->dtype) : MX_BOOL;
+  return mx_make(node->primitive, NULL, mx_spec_like(in[0], dtype), in[0], in[1]);
+}
+
+static bool vjp(const mx_node *node, const mx *primals, const mx *cotangents, const int *argnums,
+                int count, const mx *outputs, mx *vjps) {
+  mx_binary_op op = (mx_binary_op)(node->primitive - primitives);
+  for (int i = 0; i < count; i++) {
+    vjps[i] = mx_binary_term(op, primals, outputs[0], argnums[i], cotangents[0], true);
+    if (!vjps[i] && !mx_error()) vjps[i] = mx_zeros_like(primals[argnums[i]]);
+    if (!vjps[i]) return false;
+  }
+  return true;
+}
+
+static bool jvp(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                int count, mx *jvps) {
+  mx_binary_op op = (mx_binary_op)(node->primitive - primitives);
+  mx y = again(node, primals[0], primals[1]), sum = NULL;
+  for (int i = 0; i < count && y && !mx_error(); i++) {
+    mx term = mx_binary_term(op, primals, y, argnums[i], tangents[i], false);
+    if (term) sum = sum ? mx_add(sum, term) : term;
+  }
+  if (!sum && !mx_error()) sum = mx_zeros_like(y);
+  return (jvps[0] = sum) != NULL && !mx_error();
+}
+
+static bool jvp_flat(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                     int count, mx *jvps) {
+  (void)tangents, (void)argnums, (void)count;
+  return (jvps[0] = mx_zeros_like(again(node, primals[0], primals[1]))) != NULL;
+}
+
+static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  mx aligned[2];
+  if ((out_axes[0] = mx_align_batches(in, axes, 2, aligned)) < 0) return false;
+  return (out[0] = again(node, aligned[0], aligned[1])) != NULL;
+}
+
+#define PRIMITIVE(op, shown)          \
+  [MX_BINARY_##op] = {.name = shown,  \
+                      .eval = {eval}, \
+                      .vjp = vjp,     \
+                      .jvp = jvp,     \
+                      .vmap = vmap,   \
+                      .output_shape = mx_shape_of_first}
 
 static const mx_primitive primitives[MX_BINARY_COUNT] = {
     PRIMITIVE(add, "Add"),
@@ -60,10 +114,18 @@ static bool eval_or(const mx_node *node, const mx *in, const mx *out) {
   (void)node;
   return run(MX_BINARY_bitwise_or, in, out[0]);
 }
-static const mx_primitive logical_and = {
-    .name = "LogicalAnd", .eval = {eval_and}, .output_shape = mx_elementwise_shape};
-static const mx_primitive logical_or = {
-    .name = "LogicalOr", .eval = {eval_or}, .output_shape = mx_elementwise_shape};
+static const mx_primitive logical_and = {.name = "LogicalAnd",
+                                         .eval = {eval_and},
+                                         .vjp = mx_vjp_zeros,
+                                         .jvp = jvp_flat,
+                                         .vmap = vmap,
+                                         .output_shape = mx_shape_of_first};
+static const mx_primitive logical_or = {.name = "LogicalOr",
+                                        .eval = {eval_or},
+                                        .vjp = mx_vjp_zeros,
+                                        .jvp = jvp_flat,
+                                        .vmap = vmap,
+                                        .output_shape = mx_shape_of_first};
 
 /* The remainder first: the quotient may take an input's memory. */
 static bool eval_divmod(const mx_node *node, const mx *in, const mx *out) {
@@ -73,8 +135,27 @@ static bool eval_divmod(const mx_node *node, const mx *in, const mx *out) {
                 mx_operand_of(in[1]), mx_shape_of(out[1]), out[1]->ndim);
   return run(MX_BINARY_quotient, in, out[0]);
 }
-static const mx_primitive divmod = {
-    .name = "DivMod", .eval = {eval_divmod}, .output_shape = mx_elementwise_shape};
+
+static bool jvp_divmod(const mx_node *node, const mx *primals, const mx *tangents,
+                       const int *argnums, int count, mx *jvps) {
+  (void)node, (void)tangents, (void)argnums, (void)count;
+  return (jvps[0] = jvps[1] = mx_zeros_like(primals[0])) != NULL;
+}
+
+static bool vmap_divmod(const mx_node *node, const mx *in, const int *axes, mx *out,
+                        int *out_axes) {
+  (void)node;
+  mx aligned[2];
+  out_axes[0] = out_axes[1] = mx_align_batches(in, axes, 2, aligned);
+  return out_axes[0] >= 0 && mx_divmod(aligned[0], aligned[1], out);
+}
+
+static const mx_primitive divmod = {.name = "DivMod",
+                                    .eval = {eval_divmod},
+                                    .vjp = mx_vjp_zeros,
+                                    .jvp = jvp_divmod,
+                                    .vmap = vmap_divmod,
+                                    .output_shape = mx_shape_of_first};
 
 /* ---- Constructors ---- */
 

@@ -3,7 +3,8 @@
 #include "mlx/mx/cast.h"
 #include "base/alloc.h"
 #include "drivers/copy.h"
-#include "ops/ops.h"
+#include "mlx/mx/create.h"
+#include "ops/rules.h"
 
 #include <stdlib.h>
 
@@ -21,12 +22,36 @@ static bool eval_astype(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive astype = {.name = "AsType", .eval = {eval_astype}};
+static bool vjp_astype(const mx_node *node, const mx *primals, const mx *cotangents,
+                       const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)node, (void)argnums, (void)count, (void)outputs;
+  return (vjps[0] = mx_astype(cotangents[0], primals[0]->dtype)) != NULL;
+}
+
+static bool jvp_astype(const mx_node *node, const mx *primals, const mx *tangents,
+                       const int *argnums, int count, mx *jvps) {
+  (void)primals, (void)argnums, (void)count;
+  return (jvps[0] = mx_astype(tangents[0], *MX_PARAMS(mx_dtype, node))) != NULL;
+}
+
+static bool vmap_astype(const mx_node *node, const mx *in, const int *axes, mx *out,
+                        int *out_axes) {
+  out_axes[0] = axes[0];
+  return (out[0] = mx_astype(in[0], *MX_PARAMS(mx_dtype, node))) != NULL;
+}
+
+static const mx_primitive astype = {.name = "AsType",
+                                    .params_size = sizeof(mx_dtype),
+                                    .eval = {eval_astype},
+                                    .vjp = vjp_astype,
+                                    .jvp = jvp_astype,
+                                    .vmap = vmap_astype,
+                                    .output_shape = mx_shape_of_first};
 
 mx mx_astype(mx a, mx_dtype dtype) {
   if (!a) return NULL;
   if (a->dtype == dtype) return mx_same(a);
-  return mx_make(&astype, NULL, mx_spec_like(a, dtype), a);
+  return mx_make(&astype, &dtype, mx_spec_like(a, dtype), a);
 }
 
 /* ---- copy, depends, stop_gradient: the input's own memory ---- */
@@ -36,9 +61,49 @@ static bool eval_share(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive copy = {.name = "Copy", .eval = {eval_share}};
-static const mx_primitive stop_gradient = {.name = "StopGradient", .eval = {eval_share}};
-static const mx_primitive depends = {.name = "Depends", .eval = {eval_share}};
+/* Outputs are the first inputs; the others pass nothing on. */
+static bool vjp_share(const mx_node *node, const mx *primals, const mx *cotangents,
+                      const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  for (int i = 0; i < count; i++)
+    vjps[i] = argnums[i] < node->output_count ? cotangents[argnums[i]]
+                                              : mx_zeros_like(primals[argnums[i]]);
+  return !mx_error();
+}
+
+static bool jvp_share(const mx_node *node, const mx *primals, const mx *tangents,
+                      const int *argnums, int count, mx *jvps) {
+  for (int i = 0; i < count; i++)
+    if (argnums[i] < node->output_count) jvps[argnums[i]] = tangents[i];
+  for (int o = 0; o < node->output_count; o++)
+    if (!jvps[o] && !(jvps[o] = mx_zeros_like(primals[o]))) return false;
+  return true;
+}
+
+static bool vmap_share(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  for (int o = 0; o < node->output_count; o++) {
+    out[o] = in[o];
+    out_axes[o] = axes[o];
+  }
+  return true;
+}
+
+static bool vmap_depends(const mx_node *node, const mx *in, const int *axes, mx *out,
+                         int *out_axes) {
+  int outputs = node->output_count;
+  for (int o = 0; o < outputs; o++) out_axes[o] = axes[o];
+  return mx_depends(in, outputs, in + outputs, node->input_count - outputs, out);
+}
+
+#define SHARING .eval = {eval_share}, .vjp = vjp_share, .jvp = jvp_share
+static const mx_primitive copy = {
+    .name = "Copy", SHARING, .vmap = vmap_share, .output_shape = mx_shape_of_first};
+static const mx_primitive stop_gradient = {.name = "StopGradient",
+                                           .stops_gradient = true,
+                                           SHARING,
+                                           .vmap = vmap_share,
+                                           .output_shape = mx_shape_of_first};
+static const mx_primitive depends = {.name = "Depends", SHARING, .vmap = vmap_depends};
 
 mx mx_copy(mx a) { return a ? mx_make(&copy, NULL, mx_spec_like(a, a->dtype), a) : NULL; }
 

@@ -9,9 +9,6 @@
  * else fresh. Inputs have out's shape. False after mx_fail. */
 bool mx_out_elementwise(mx out, const mx *inputs, int count);
 
-/* All inputs and the output of such operations have one shape. */
-int mx_elementwise_shape(const mx_node *node, const mx *inputs, int output, int *shape);
-
 static inline mx_operand mx_operand_of(mx a) { return (mx_operand){a->data, mx_strides_of(a)}; }
 
 /* float32 for what is not a float. */

@@ -12,7 +12,7 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
 }
 
 static const mx_primitive where = {
-    .name = "Select", .eval = {eval}, .output_shape = mx_elementwise_shape};
+    .name = "Select", .eval = {eval}, .output_shape = mx_shape_of_first};
 
 mx mx_where(mx condition, mx a, mx b) {
   if (!condition || !a || !b) return NULL;

@@ -3,16 +3,11 @@
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "ops/elementwise.h"
+#include "ops/unary_rules.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-int mx_elementwise_shape(const mx_node *node, const mx *inputs, int output, int *shape) {
-  (void)node, (void)output;
-  mx_copy_ints(shape, mx_shape_of(inputs[0]), inputs[0]->ndim);
-  return inputs[0]->ndim;
-}
 
 /* Memory that is not much larger than the output: a small view must not hold a large block. */
 static bool may_become(mx out, mx in) {
@@ -67,8 +62,39 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-#define PRIMITIVE(op, shown) \
-  [MX_UNARY_##op] = {.name = shown, .eval = {eval}, .output_shape = mx_elementwise_shape}
+static mx make(mx_unary_op op, mx a) {
+  return mx_make(&primitives[op], NULL, mx_spec_like(a, mx_unary_dtype(op, a->dtype)), a);
+}
+
+static mx_unary_op op_of(const mx_node *node) {
+  return (mx_unary_op)(node->primitive - primitives);
+}
+
+static bool vjp(const mx_node *node, const mx *primals, const mx *cotangents, const int *argnums,
+                int count, const mx *outputs, mx *vjps) {
+  (void)argnums, (void)count;
+  return (vjps[0] = mx_unary_pull(op_of(node), primals[0], outputs[0], cotangents[0])) != NULL;
+}
+
+static bool jvp(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                int count, mx *jvps) {
+  (void)argnums, (void)count;
+  mx y = make(op_of(node), primals[0]);
+  return (jvps[0] = mx_unary_push(op_of(node), primals[0], y, tangents[0])) != NULL;
+}
+
+static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  out_axes[0] = axes[0];
+  return (out[0] = make(op_of(node), in[0])) != NULL;
+}
+
+#define PRIMITIVE(op, shown)         \
+  [MX_UNARY_##op] = {.name = shown,  \
+                     .eval = {eval}, \
+                     .vjp = vjp,     \
+                     .jvp = jvp,     \
+                     .vmap = vmap,   \
+                     .output_shape = mx_shape_of_first}
 
 static const mx_primitive primitives[MX_UNARY_COUNT] = {
     PRIMITIVE(abs, "Abs"),           PRIMITIVE(arccos, "ArcCos"),
@@ -92,10 +118,6 @@ static const mx_primitive primitives[MX_UNARY_COUNT] = {
     PRIMITIVE(sqrt, "Sqrt"),         PRIMITIVE(square, "Square"),
     PRIMITIVE(tan, "Tan"),           PRIMITIVE(tanh, "Tanh"),
 };
-
-static mx make(mx_unary_op op, mx a) {
-  return mx_make(&primitives[op], NULL, mx_spec_like(a, mx_unary_dtype(op, a->dtype)), a);
-}
 
 /* ---- Constructors ---- */
 

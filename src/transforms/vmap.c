@@ -1,0 +1,178 @@
+/* Vectorisation: the function is traced on placeholders of one slice, and the tape replayed with
+ * the whole arrays by each primitive's vmap rule. */
+#include "mlx/mx/create.h"
+#include "mlx/mx/shape.h"
+#include "transforms/tape.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  mx_fn f;
+  int in_count, out_count; /* -1: axis 0 throughout */
+  int axes[];              /* [in_count + out_count] */
+} mapping;
+
+static int in_axis(const mapping *m, int i) { return m->in_count < 0 ? 0 : m->axes[i]; }
+static int out_axis(const mapping *m, int i) {
+  return m->out_count < 0 ? 0 : m->axes[m->in_count + i];
+}
+
+/* The length of the mapped axis; -1 after mx_fail. */
+static int mapped_length(const mapping *m, const mx *inputs, int count) {
+  if (m->in_count >= 0 && m->in_count != count) {
+    mx_fail("[vmap] The number of in axes (%d) must match the number of inputs (%d).", m->in_count,
+            count);
+    return -1;
+  }
+  int length = -1;
+  for (int i = 0; i < count; i++) {
+    int axis = in_axis(m, i);
+    if (axis < 0) continue;
+    if (!inputs[i]->ndim) {
+      mx_fail("[vmap] Cannot vmap an input with zero dimensions.");
+      return -1;
+    }
+    if (axis >= inputs[i]->ndim) {
+      mx_fail("[vmap] Axis %d invalid for input with %d dimensions.", axis, inputs[i]->ndim);
+      return -1;
+    }
+    int own = mx_shape_of(inputs[i])[axis];
+    if (length >= 0 && own != length) {
+      mx_fail("[vmap] Inconsistent axis sizes: %d and %d.", own, length);
+      return -1;
+    }
+    length = own;
+  }
+  if (length < 0) mx_fail("[vmap] At least one of in_axes must be non-None.");
+  return length;
+}
+
+/* What stands for one slice of the input while the function is traced. */
+static mx placeholder(mx input, int axis) {
+  int shape[MX_MAX_NDIM], ndim = 0;
+  for (int i = 0; i < input->ndim; i++)
+    if (i != axis) shape[ndim++] = mx_shape_of(input)[i];
+  mx slice = mx_array_alloc(input->dtype, shape, ndim);
+  if (slice) slice->tracer = true;
+  return mx_scope_own(slice);
+}
+
+static bool map_entry(tr_tape *tape, tr_entry *e) {
+  mx_node *node = e->node;
+  if (!node->primitive->vmap) {
+    mx_fail("[Primitive::vmap] Not implemented for %s.", node->primitive->name);
+    return false;
+  }
+  size_t inputs = (size_t)node->input_count, outputs = (size_t)node->output_count;
+  mx *in = mx_xmalloc(inputs * sizeof *in), *out = mx_xcalloc(outputs, sizeof *out);
+  int *axes = mx_xmalloc(inputs * sizeof *axes), *out_axes = mx_xcalloc(outputs, sizeof *out_axes);
+  for (int i = 0; i < node->input_count; i++) {
+    tr_value *value = tr_value_of(tape, node->inputs[i]);
+    in[i] = value ? value->array : node->inputs[i];
+    axes[i] = value ? value->axis : -1;
+  }
+  mx_stream before = mx_use_stream(node->stream);
+  bool good = node->primitive->vmap(node, in, axes, out, out_axes);
+  mx_use_stream(before);
+  for (size_t o = 0; o < outputs && good; o++) {
+    e->values[o] = (tr_value){out[o], out_axes[o]};
+    good = out[o] != NULL;
+  }
+  free(in);
+  free(out);
+  free(axes);
+  free(out_axes);
+  return good;
+}
+
+/* The traced output with its mapped axis in place; repeated where it does not depend on any. */
+static mx mapped_output(tr_tape *tape, mx traced, int axis, int length) {
+  tr_value *value = tr_value_of(tape, traced);
+  int ndim = value ? value->array->ndim : traced->ndim + 1;
+  if (axis >= ndim || axis < 0)
+    return mx_fail("[vmap] Axis %d invalid for output with %d dimensions.", axis, ndim);
+  if (value && value->axis >= 0)
+    return value->axis == axis ? value->array : mx_moveaxis(value->array, value->axis, axis);
+  mx a = mx_expand_dims(value ? value->array : traced, MX_INTS(axis));
+  if (!a) return NULL;
+  int shape[MX_MAX_NDIM];
+  memcpy(shape, mx_shape_of(a), (size_t)a->ndim * sizeof *shape);
+  shape[axis] = length;
+  return mx_broadcast_to(a, (mx_ints){shape, a->ndim});
+}
+
+static bool replay(const mapping *m, tr_tape *tape, const mx_arrays *traced, int length,
+                   mx_arrays *outputs) {
+  if (m->out_count >= 0 && m->out_count != traced->size) {
+    mx_fail("[vmap] The number of out axes (%d) must match the number of outputs (%d).",
+            m->out_count, traced->size);
+    return false;
+  }
+  bool good = true;
+  for (size_t i = 0; i < tape->entries.size && good; i++)
+    good = map_entry(tape, &tape->entries.data[i]);
+  for (int i = 0; i < traced->size && good; i++)
+    good = mx_arrays_push(outputs, mapped_output(tape, traced->data[i], out_axis(m, i), length));
+  return good;
+}
+
+static bool apply(void *payload, const mx *inputs, int count, mx_arrays *outputs) {
+  const mapping *m = payload;
+  int length = mapped_length(m, inputs, count), mapped = 0;
+  if (length < 0) return false;
+  mx *traced = mx_xmalloc(((size_t)count + 1) * sizeof *traced);
+  mx *slices = mx_xmalloc(((size_t)count + 1) * sizeof *slices);
+  mx *whole = mx_xmalloc(((size_t)count + 1) * sizeof *whole);
+  for (int i = 0; i < count; i++) {
+    traced[i] = in_axis(m, i) < 0 ? inputs[i] : placeholder(inputs[i], in_axis(m, i));
+    if (in_axis(m, i) < 0) continue;
+    slices[mapped] = traced[i];
+    whole[mapped++] = inputs[i];
+  }
+  mx_arrays results = {0};
+  mx_tracing++;
+  bool good = mx_fn_apply(m->f, traced, count, &results);
+  mx_tracing--;
+  if (good) {
+    tr_tape tape = {0};
+    tr_tape_record(&tape, slices, whole, NULL, mapped, results.data, results.size,
+                   (tr_walk){.through_stops = true});
+    for (int i = 0, k = 0; i < count; i++)
+      if (in_axis(m, i) >= 0) tape.input_values[k++] = (tr_value){inputs[i], in_axis(m, i)};
+    good = replay(m, &tape, &results, length, outputs);
+    tr_tape_free(&tape);
+  }
+  mx_arrays_free(&results);
+  free(traced);
+  free(slices);
+  free(whole);
+  return good;
+}
+
+static void release(void *payload) {
+  mapping *m = payload;
+  mx_fn_release(m->f);
+  free(m);
+}
+
+/* Whether the list says something: it is not empty, and some axis is mapped. */
+static bool given(mx_ints axes) {
+  for (int i = 0; i < axes.size; i++)
+    if (axes.data[i] >= 0) return true;
+  return false;
+}
+
+mx_fn mx_vmap(mx_fn f, mx_ints in_axes, mx_ints out_axes) {
+  if (!f) return NULL;
+  bool unmapped = in_axes.size && !given(in_axes);
+  if (unmapped) return mx_fail("[vmap] At least one of in_axes must be non-None.");
+  size_t axes = (size_t)(in_axes.size + out_axes.size);
+  mapping *m = mx_xmalloc(sizeof *m + axes * sizeof *m->axes);
+  m->f = mx_fn_retain(f);
+  m->in_count = in_axes.size ? in_axes.size : -1;
+  m->out_count = out_axes.size ? out_axes.size : -1;
+  for (int i = 0; i < in_axes.size; i++) m->axes[i] = in_axes.data[i];
+  for (int i = 0; i < out_axes.size; i++) m->axes[in_axes.size + i] = out_axes.data[i];
+  return mx_fn_new(apply, m, release);
+}
