@@ -53,8 +53,10 @@ fuzz:
 	   (cd build-fuzz && ../$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 \
 	      -print_final_stats=1 corpus/$$(basename $$target)) || exit 1; }; done
 
+# Ratios to NumPy and the others that BENCH_PYTHON has, and to the machine's limits (bench/README.md).
 bench: build
-	for program in $(BUILD)/bench_*; do [ ! -x $$program -o -d $$program ] || $$program || exit 1; done
+	cmake --build $(BUILD) --target bench -j $(JOBS)
+	python3 bench/run.py --build $(BUILD) $(FAMILIES)
 
 PREFIX ?= /usr/local
 install: build

@@ -1,0 +1,275 @@
+"""NumPy's side of the benchmarks: `numpy_peers.py FAMILY` answers bench/run.py as a benchmark program
+does with --serve (see bench.c). A case is a pair: make() gives the inputs, run(*inputs) is timed.
+Where NumPy lets the caller give the result's memory, it has it (`out`), as ours has its cache.
+
+Needs: numpy."""
+import sys
+import time
+
+import numpy as np
+
+N = 1 << 24
+SIDE = 4096
+TYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "FLOAT64": np.float64, "INT32": np.int32,
+         "INT64": np.int64, "INT16": np.int16, "UINT8": np.uint8, "BOOL": np.bool_,
+         "COMPLEX64": np.complex64}
+generator = np.random.default_rng(0)
+
+
+def normal(n, dtype):
+    if dtype == np.complex64:
+        return (normal(n, np.float32) + 1j * normal(n, np.float32)).astype(dtype)
+    return generator.standard_normal(n, dtype=np.float32).astype(dtype)
+
+
+def integers(n, dtype, low, high):
+    return generator.integers(low, high, n, dtype=np.int64).astype(dtype)
+
+
+def square(dtype):
+    return normal(N, dtype).reshape(SIDE, SIDE)
+
+
+def into(ufunc, *inputs):
+    """The inputs, and memory for the result that has been touched."""
+    return (*inputs, np.ones_like(ufunc(*inputs)))
+
+
+def elementwise():
+    cases = {}
+
+    def case(name, dtype, ufunc, make):
+        def made():
+            return into(ufunc, *make(TYPES[dtype]))
+        cases[f"{name} {dtype}"] = (made, lambda *a: ufunc(*a[:-1], out=a[-1]))
+
+    def two(d):
+        return normal(N, d), normal(N, d)
+
+    def two_positive(d):
+        return np.abs(normal(N, d)), np.abs(normal(N, d))
+
+    def whole(d):
+        return integers(N, d, 0, 100), integers(N, d, 1, 100)
+
+    def one(d):
+        return (normal(N, d),)
+
+    def positive(d):
+        return (np.abs(normal(N, d)),)
+
+    case("add scalar", "FLOAT32", np.add, lambda d: (normal(N, d), d(1.5)))
+    case("add row", "FLOAT32", np.add, lambda d: (square(d), normal(SIDE, d)))
+    case("add column", "FLOAT32", np.add, lambda d: (square(d), normal(SIDE, d).reshape(SIDE, 1)))
+    case("add transposed", "FLOAT32", np.add, lambda d: (square(d), square(d).T))
+    for name in ("add", "multiply", "divide", "maximum", "less", "arctan2", "logaddexp"):
+        case(name, "FLOAT32", getattr(np, name), two)
+    case("power", "FLOAT32", np.power, two_positive)
+    case("power", "FLOAT64", np.power, two_positive)
+    case("remainder", "FLOAT32", np.remainder, two_positive)
+    for name in ("negative", "abs", "square", "exp", "expm1", "sin", "cos", "tan", "arctan", "sinh",
+                 "tanh", "arcsinh"):
+        case(name, "FLOAT32", getattr(np, name), one)
+    for name in ("sqrt", "log", "log2", "log1p"):
+        case(name, "FLOAT32", getattr(np, name), positive)
+    for name in ("add", "multiply", "floor_divide", "remainder", "equal", "power"):
+        case(name, "INT32", getattr(np, name), whole)
+    for name in ("add", "floor_divide"):
+        case(name, "INT64", getattr(np, name), whole)
+        case(name, "UINT8", getattr(np, name), whole)
+    for name in ("add", "less", "maximum"):
+        case(name, "FLOAT16", getattr(np, name), two)
+    case("exp", "FLOAT16", np.exp, one)
+    case("add", "FLOAT64", np.add, two)
+    for name in ("exp", "sin", "tanh"):
+        case(name, "FLOAT64", getattr(np, name), one)
+    case("log", "FLOAT64", np.log, positive)
+    for name in ("add", "multiply", "divide"):
+        case(name, "COMPLEX64", getattr(np, name), two)
+    for name in ("exp", "abs"):
+        case(name, "COMPLEX64", getattr(np, name), one)
+    cases["where FLOAT32"] = (
+        lambda: (normal(N, np.float32) > 0, normal(N, np.float32), normal(N, np.float32)), np.where)
+    for source, target in (("FLOAT32", "FLOAT16"), ("FLOAT16", "FLOAT32"), ("FLOAT32", "FLOAT64"),
+                           ("FLOAT64", "FLOAT32"), ("FLOAT32", "INT32"), ("INT32", "FLOAT32"),
+                           ("FLOAT32", "UINT8"), ("UINT8", "FLOAT32"), ("BOOL", "FLOAT32"),
+                           ("FLOAT32", "BOOL"), ("INT32", "INT64")):
+        def make(a=TYPES[source], b=TYPES[target]):
+            # Within what the target holds, for which alone a cast is defined.
+            data = np.abs(normal(N, a)) if source.startswith("FLOAT") else integers(N, a, 0, 100)
+            return np.ones(N, b), data
+        cases[f"cast {source} {target}"] = (
+            make, lambda out, data: np.copyto(out, data, casting="unsafe"))
+    return cases
+
+
+def reduce():
+    cases = {}
+
+    def case(name, dtype, run, shape=(N,), whole=False):
+        d = TYPES[dtype]
+        make = (lambda: integers(N, d, 1, 100)) if whole else (lambda: normal(N, d))
+        cases[f"{name} {dtype}"] = (lambda: (make().reshape(shape),), run)
+
+    plane = (SIDE, SIDE)
+    for dtype in ("FLOAT32", "FLOAT16", "FLOAT64", "COMPLEX64"):
+        case("sum", dtype, np.sum)
+    for dtype in ("INT32", "UINT8"):
+        case("sum", dtype, np.sum, whole=True)
+        case("max", dtype, np.max, whole=True)
+    case("sum rows", "FLOAT32", lambda a: a.sum(1), plane)
+    case("sum columns", "FLOAT32", lambda a: a.sum(0), plane)
+    case("sum middle", "FLOAT32", lambda a: a.sum(1), (256, 256, 256))
+    case("prod", "FLOAT32", np.prod)
+    case("max", "FLOAT32", np.max)
+    case("max", "FLOAT16", np.max)
+    case("max rows", "FLOAT32", lambda a: a.max(1), plane)
+    case("max columns", "FLOAT32", lambda a: a.max(0), plane)
+    case("mean", "FLOAT32", np.mean)
+    case("var", "FLOAT32", np.var)
+    case("argmax", "FLOAT32", np.argmax)
+    case("argmax", "INT32", np.argmax, whole=True)
+    case("argmax rows", "FLOAT32", lambda a: a.argmax(1), plane)
+    case("argmax columns", "FLOAT32", lambda a: a.argmax(0), plane)
+    case("cumsum", "FLOAT32", np.cumsum)
+    case("cumsum rows", "FLOAT32", lambda a: np.cumsum(a, 1), plane)
+    case("cumsum columns", "FLOAT32", lambda a: np.cumsum(a, 0), plane)
+    case("cummax rows", "FLOAT32", lambda a: np.maximum.accumulate(a, 1), plane)
+
+    def softmax(a, axis):
+        e = np.exp(a - a.max(axis, keepdims=True))
+        e /= e.sum(axis, keepdims=True)
+        return e
+
+    case("softmax rows", "FLOAT32", lambda a: softmax(a, 1), plane)
+    case("softmax columns", "FLOAT32", lambda a: softmax(a, 0), plane)
+    case("softmax rows", "FLOAT16", lambda a: softmax(a, 1), plane)
+    case("logsumexp rows", "FLOAT32", lambda a: np.log(np.exp(a - a.max(1, keepdims=True)).sum(1)),
+         plane)
+    return cases
+
+
+def copy():
+    cases = {}
+
+    def case(name, dtype, view, shape=(SIDE, SIDE)):
+        def make():
+            a = view(normal(int(np.prod(shape)), TYPES[dtype]).reshape(shape))
+            return np.ones(a.shape, a.dtype), a
+        cases[f"{name} {dtype}"] = (make, np.copyto)
+
+    case("copy", "FLOAT32", lambda a: a)
+    for dtype in ("FLOAT32", "FLOAT16", "UINT8", "FLOAT64"):
+        case("transpose", dtype, lambda a: a.T)
+    case("turn cube", "FLOAT32", lambda a: a.swapaxes(0, 2), (256, 256, 256))
+    case("swap heads", "FLOAT16", lambda a: a.swapaxes(1, 2), (8, 1024, 32, 64))
+    case("every other", "FLOAT32", lambda a: a[:, ::2], (SIDE, 2 * SIDE))
+    case("reverse", "FLOAT32", lambda a: a[:, ::-1])
+    cases["fill FLOAT32"] = (lambda: (square(np.float32),), lambda a: a.fill(1.5))
+    for name, axis in (("join", 0), ("join columns", 1)):
+        def make(axis=axis):
+            a = square(np.float32)
+            return a, np.concatenate([a, a], axis)
+        cases[f"{name} FLOAT32"] = (
+            make, lambda a, out, axis=axis: np.concatenate([a, a], axis, out=out))
+    cases["take rows FLOAT32"] = (
+        lambda: (square(np.float32), integers(SIDE, np.int32, 0, SIDE)),
+        lambda a, i: np.take(a, i, 0))
+    cases["take FLOAT32"] = (
+        lambda: (normal(N, np.float32), integers(N // 16, np.int32, 0, N)), np.take)
+    return cases
+
+
+def sort():
+    cases = {}
+    million = 1 << 20
+    rows = (1024, 1024)
+
+    def case(name, dtype, run, n=million, shape=None, made=None):
+        d = TYPES[dtype]
+
+        def make():
+            if made:
+                return (made(),)
+            data = (normal(n, d) if dtype.startswith("FLOAT")
+                    else integers(n, d, -2**31, 2**31 - 1))
+            return (data.reshape(shape) if shape else data,)
+        cases[f"{name} {dtype}"] = (make, run)
+
+    def few():
+        return integers(million, np.int32, 0, 100)
+
+    for dtype in ("FLOAT32", "FLOAT16", "FLOAT64", "INT32", "INT64", "INT16", "UINT8"):
+        case("sort", dtype, np.sort)
+    case("sort few", "INT32", np.sort, made=few)
+    case("sort sorted", "FLOAT32", np.sort, made=lambda: np.sort(normal(million, np.float32)))
+    case("sort rows", "FLOAT32", np.sort, shape=rows)
+    case("sort columns", "FLOAT32", lambda a: np.sort(a, 0), shape=rows)
+    case("sort 16M", "FLOAT32", np.sort, n=N)
+    case("sort 1000", "FLOAT32", np.sort, n=1000)
+    for dtype in ("FLOAT32", "INT32", "FLOAT64", "INT64", "FLOAT16"):
+        case("argsort", dtype, np.argsort)
+    case("argsort few", "INT32", np.argsort, made=few)
+    case("argsort rows", "FLOAT32", np.argsort, shape=rows)
+    half = million // 2
+    case("partition", "FLOAT32", lambda a: np.partition(a, half))
+    case("partition", "FLOAT64", lambda a: np.partition(a, half))
+    case("partition rows", "FLOAT32", lambda a: np.partition(a, 512), shape=rows)
+    case("argpartition", "FLOAT32", lambda a: np.argpartition(a, half))
+    case("topk", "FLOAT32", lambda a: np.partition(a, -40)[-40:])
+    case("topk rows", "FLOAT32", lambda a: np.partition(a, -40)[:, -40:], shape=rows)
+    case("median", "FLOAT32", np.median)
+    return cases
+
+
+def random():
+    n = 1 << 22
+    pairs = {
+        "bits": lambda: generator.integers(0, 1 << 32, n, dtype=np.uint32),
+        "uniform FLOAT32": lambda: generator.random(n, dtype=np.float32),
+        "normal FLOAT32": lambda: generator.standard_normal(n, dtype=np.float32),
+        "normal FLOAT16":
+            lambda: generator.standard_normal(n, dtype=np.float32).astype(np.float16),
+        "randint INT32": lambda: generator.integers(0, 1000, n, dtype=np.int32),
+        "bernoulli": lambda: generator.random(n, dtype=np.float32) < 0.3,
+        "gumbel FLOAT32": lambda: generator.gumbel(size=n),
+        "permutation 1M": lambda: generator.permutation(1 << 20),
+    }
+    return {name: (tuple, run) for name, run in pairs.items()}
+
+
+FAMILIES = {f.__name__: f for f in (elementwise, reduce, copy, sort, random)}
+
+
+def measure(run, inputs):
+    best, start, runs = 1e9, time.perf_counter(), 0
+    while runs < 3 or time.perf_counter() - start < 0.06:
+        began = time.perf_counter()
+        result = run(*inputs)
+        took = time.perf_counter() - began
+        del result
+        best = min(best, took)
+        runs += 1
+    return best
+
+
+def main():
+    np.seterr(all="ignore")
+    cases, live, inputs = FAMILIES[sys.argv[1]](), None, None
+    for line in sys.stdin:
+        name = line.rstrip("\n")
+        if name == "drop":
+            live = inputs = None
+        elif name not in cases:
+            print("none", flush=True)
+        else:
+            make, run = cases[name]
+            if name != live:
+                inputs = None
+                inputs, live = make(), name
+                run(*inputs)
+            print(measure(run, inputs), flush=True)
+
+
+if __name__ == "__main__":
+    main()
