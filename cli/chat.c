@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 typedef struct {
-  const char *model, *system_prompt;
+  const char *model, *adapter_path, *system_prompt;
   int seed, max_kv_size, max_tokens;
   double temp, top_p, xtc_probability, xtc_threshold;
   bool trust_remote_code;
@@ -24,6 +24,8 @@ typedef struct {
 
 static const cli_option options[] = {
     {"model", 0, CLI_TEXT, AT(model), "DIR", "folder of the checkpoint", NULL},
+    {"adapter-path", 0, CLI_TEXT, AT(adapter_path), "DIR",
+     "folder of adapters that fine-tuning left", NULL},
     {"temp", 0, CLI_FLOAT, AT(temp), "T", "sampling temperature (default 0: the likeliest token)",
      NULL},
     {"top-p", 0, CLI_FLOAT, AT(top_p), "P",
@@ -214,7 +216,7 @@ int mlx_lm_cmd_chat(int argc, char **argv) {
   if (status != CLI_GO) return status;
   if (v.seed >= 0) mx_random_seed((uint64_t)v.seed);
   cli_session s;
-  status = cli_open(&s, command.name, v.model) ? run(&v, &s) : 1;
+  status = cli_open(&s, command.name, v.model, v.adapter_path) ? run(&v, &s) : 1;
   cli_close(&s);
   return status;
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 typedef struct {
-  const char *model, *system_prompt, *prompt, *prefill, *template_config;
+  const char *model, *adapter_path, *system_prompt, *prompt, *prefill, *template_config;
   const char *prompt_cache_file;
   cli_texts extra_eos;
   int max_tokens, top_k, min_tokens_to_keep, seed, max_kv_size;
@@ -25,6 +25,8 @@ typedef struct {
 
 static const cli_option options[] = {
     {"model", 0, CLI_TEXT, AT(model), "DIR", "folder of the checkpoint", NULL},
+    {"adapter-path", 0, CLI_TEXT, AT(adapter_path), "DIR",
+     "folder of adapters that fine-tuning left", NULL},
     {"prompt", 'p', CLI_TEXT, AT(prompt), "TEXT", "message to the model; - reads standard input",
      NULL},
     {"max-tokens", 'm', CLI_INT, AT(max_tokens), "N", "most tokens to generate (default 100)",
@@ -259,7 +261,7 @@ int mlx_lm_cmd_generate(int argc, char **argv) {
   if (v.prompt_cache_file && !open_cache(&v, &cache, metadata))
     status = cli_fail(command.name);
   else
-    status = cli_open(&s, command.name, v.model) ? run(&v, &s, cache) : 1;
+    status = cli_open(&s, command.name, v.model, v.adapter_path) ? run(&v, &s, cache) : 1;
   cli_close(&s);
   mlx_lm_prompt_cache_free(cache);
   mx_string_map_free(metadata);

@@ -22,7 +22,7 @@ static void *load_tokenizer(void *argument) {
   return NULL;
 }
 
-bool cli_open(cli_session *s, const char *command, const char *model) {
+bool cli_open(cli_session *s, const char *command, const char *model, const char *adapters) {
   *s = (cli_session){0};
   if (!model) {
     fprintf(stderr, "mlx_lm %s: --model DIR is needed, the folder of a checkpoint\n", command);
@@ -39,7 +39,8 @@ bool cli_open(cli_session *s, const char *command, const char *model) {
   s->tokenizer = load.tokenizer;
   if (load.error) mx_fail("%s", load.error); /* unless the model's error stands already */
   free(load.error);
-  if (s->model && s->tokenizer) return true;
+  bool adapted = !s->model || !adapters || mlx_lm_load_adapters(s->model, adapters) == 0;
+  if (s->model && s->tokenizer && adapted) return true;
   cli_fail(command);
   return false;
 }

@@ -11,8 +11,9 @@ typedef struct cli_session {
   mlx_lm_tokenizer *tokenizer;
 } cli_session;
 
-/* Loads both, at the same time. False after telling why in one line. */
-bool cli_open(cli_session *s, const char *command, const char *model);
+/* Loads both, at the same time, and the adapters unless their folder is NULL. False after telling
+ * why in one line. */
+bool cli_open(cli_session *s, const char *command, const char *model, const char *adapters);
 void cli_close(cli_session *s);
 
 /* All that is left of a stream; the caller frees it. */

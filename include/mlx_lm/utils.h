@@ -15,6 +15,12 @@ extern "C" {
 MX_API mlx_lm_model *mlx_lm_load_model(const char *directory);
 MX_API void mlx_lm_model_free(mlx_lm_model *model);
 
+/* Applies what fine-tuning with mlx_lm left in a folder: adapter_config.json (fine_tune_type,
+ * num_layers, lora_parameters) and adapters.safetensors, which holds LoRA's or DoRA's matrices or,
+ * after full fine-tuning, weights. Before the model is used; 0, or -1 after mx_fail: then the model
+ * may be changed in part, and is to be freed. */
+MX_API int mlx_lm_load_adapters(mlx_lm_model *model, const char *directory);
+
 /* tokens [batch, length], any integer dtype -> logits [batch, length, vocabulary] in the model's
  * dtype. cache may be NULL. */
 MX_API mx mlx_lm_model_forward(mlx_lm_model *model, mx tokens, mlx_lm_prompt_cache *cache);

@@ -45,16 +45,18 @@ static void take_eos(json_t *root, const char *directory) {
   mx_str_free(&path);
 }
 
-lm_config *lm_config_load(const char *directory) {
+lm_config *lm_config_read(const char *directory, const char *name) {
   mx_str path = {0};
-  mx_str_printf(&path, "%s/config.json", directory);
+  mx_str_printf(&path, "%s/%s", directory, name);
   json_t *root = read_json(path.data);
-  lm_config *c = NULL;
-  if (root) {
-    take_eos(root, directory);
-    c = lm_config_new(root, path.data);
-  }
+  lm_config *c = root ? lm_config_new(root, path.data) : NULL;
   mx_str_free(&path);
+  return c;
+}
+
+lm_config *lm_config_load(const char *directory) {
+  lm_config *c = lm_config_read(directory, "config.json");
+  if (c) take_eos(c->root, directory);
   return c;
 }
 

@@ -15,6 +15,8 @@ typedef struct lm_config {
 /* directory/config.json, with eos_token_id from generation_config.json where that has one. NULL
  * after mx_fail. */
 lm_config *lm_config_load(const char *directory);
+/* directory/name alone. NULL after mx_fail. */
+lm_config *lm_config_read(const char *directory, const char *name);
 /* Takes over `root`. */
 lm_config *lm_config_new(json_t *root, const char *path);
 void lm_config_free(lm_config *c);

@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct mlx_lm_model {
-  const lm_family *family;
-  void *state;
-  lm_config *config;
-  size_t nbytes;
-};
-
 static const lm_family *find_family(const char *model_type) {
   for (size_t i = 0; lm_families[i]; i++)
     for (const char *const *t = lm_families[i]->model_types; *t; t++)
@@ -44,6 +37,8 @@ static bool load_state(mlx_lm_model *m, const char *directory) {
   for (size_t i = 0; i < mx_array_map_size(weights->arrays); i++)
     m->nbytes += mx_nbytes(mx_array_map_at(weights->arrays, i));
   bool good = m->family->load(m->state, m->config, weights) && lm_weights_check_all_used(weights);
+  m->bindings = weights->bindings;
+  weights->bindings = (lm_bindings){0};
   lm_weights_free(weights);
   return good;
 }
@@ -69,6 +64,7 @@ void mlx_lm_model_free(mlx_lm_model *m) {
   if (!m) return;
   m->family->release(m->state);
   free(m->state);
+  lm_bindings_free(&m->bindings);
   lm_config_free(m->config);
   free(m);
 }

@@ -9,6 +9,7 @@
 
 typedef struct lm_family {
   const char *const *model_types; /* config.json's names for it, NULL-terminated */
+  const char *blocks;             /* the path of the list of blocks: "model.layers" */
   size_t size;                    /* of the model's struct; zeroed before load */
   /* Reads the config and binds the weights. False after mx_fail. */
   bool (*load)(void *model, lm_config *config, lm_weights *weights);
@@ -20,6 +21,14 @@ typedef struct lm_family {
   int (*layers)(const void *model);
   int (*vocab_size)(const void *model);
 } lm_family;
+
+struct mlx_lm_model {
+  const lm_family *family;
+  void *state;
+  lm_config *config;
+  lm_bindings bindings; /* into state */
+  size_t nbytes;
+};
 
 /* The family of the config's model_type; NULL after mx_fail. */
 const lm_family *lm_family_of(lm_config *config);

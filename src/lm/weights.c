@@ -114,8 +114,14 @@ lm_weights *lm_weights_load(const char *directory, lm_config *config) {
   return NULL;
 }
 
+void lm_bindings_free(lm_bindings *bindings) {
+  for (size_t i = 0; i < bindings->size; i++) free(bindings->data[i].path);
+  mx_vec_free(bindings);
+}
+
 void lm_weights_free(lm_weights *w) {
   if (!w) return;
+  lm_bindings_free(&w->bindings);
   mx_array_map_free(w->arrays);
   free(w->uses);
   free(w);
@@ -252,11 +258,20 @@ static mx take_vector(lm_weights *w, const char *prefix, const lm_field *f, cons
   return a;
 }
 
+static void note_binding(lm_weights *w, const char *prefix, const lm_field *f, const int *sizes,
+                         void *place) {
+  mx_str path = {0};
+  join(&path, prefix, f->name, "");
+  mx_vec_push(&w->bindings,
+              (lm_binding){f->kind, mx_str_take(&path), place, sizes[f->out], sizes[f->in]});
+}
+
 bool lm_bind(lm_weights *w, const char *prefix, const lm_field *fields, int count, const int *sizes,
              void *object) {
   for (int i = 0; i < count && !w->failed; i++) {
     const lm_field *f = &fields[i];
     void *place = (char *)object + f->offset;
+    note_binding(w, prefix, f, sizes, place);
     switch (f->kind) {
     case LM_LINEAR:
       take_matrix(w, prefix, f, sizes[f->out], sizes[f->in], &((lm_linear *)place)->matrix);

@@ -1,11 +1,11 @@
 /* Every Llama variant gives mlx_lm's logits, through the cache and without, and its greedy tokens
  * (tests/golden/make_llama.py). */
 #include "check.h"
+#include "distance.h"
 
 #include "mlx_lm/generate.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,19 +19,6 @@ typedef struct {
   mx_array_map *expected;
 } variant;
 
-/* RMS of the difference over the RMS of the reference. */
-static double distance(mx a, mx b) {
-  const float *x = mx_data(mx_contiguous(mx_astype(a, MX_FLOAT32)));
-  const float *y = mx_data(mx_contiguous(mx_astype(b, MX_FLOAT32)));
-  if (!x || !y || mx_size(a) != mx_size(b)) return INFINITY;
-  double difference = 0, size = 0;
-  for (size_t i = 0; i < mx_size(a); i++) {
-    difference += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
-    size += (double)y[i] * y[i];
-  }
-  return sqrt(difference / size);
-}
-
 static mx expected(const variant *v, const char *name) {
   return mx_array_map_get(v->expected, name);
 }
@@ -40,18 +27,9 @@ static mx tokens_of(const variant *v, int start, int stop) {
   return mx_expand_dims(mx_slice_axis(expected(v, "prompt"), 0, start, stop), MX_INTS(0));
 }
 
-/* float32 variants agree to 2e-4; of the others, ours must be about as near to the float32 result
- * as mlx_lm's own is. */
 static int check_logits(const variant *v, const char *what, mx ours, mx theirs, mx exact) {
-  double off = distance(ours, theirs), limit = 2e-4;
-  if (!v->float32 && exact) {
-    double own = distance(theirs, exact);
-    off = distance(ours, exact);
-    limit = fmax(limit, 1.25 * own);
-  } else if (!v->float32) {
-    limit = 0.05;
-  }
-  if (off <= limit) return 0;
+  double off, limit;
+  if (!too_far(ours, theirs, exact, &off, &limit)) return 0;
   print_error("%s: %s are %.3g away, at most %.3g is allowed%s%s\n", v->name, what, off, limit,
               mx_error() ? ": " : "", mx_error() ? mx_error() : "");
   return 1;

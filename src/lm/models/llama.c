@@ -190,6 +190,7 @@ static int vocab_size(const void *model) { return ((const llama *)model)->sizes[
 static const char *const model_types[] = {"llama", "mistral", "iquestcoder", NULL};
 
 const lm_family lm_llama = {.model_types = model_types,
+                            .blocks = "model.layers",
                             .size = sizeof(llama),
                             .load = load,
                             .release = release,
