@@ -216,7 +216,8 @@ int mlx_lm_cmd_chat(int argc, char **argv) {
   if (status != CLI_GO) return status;
   if (v.seed >= 0) mx_random_seed((uint64_t)v.seed);
   cli_session s;
-  status = cli_open(&s, command.name, v.model, v.adapter_path) ? run(&v, &s) : 1;
+  status = cli_open(&s, command.name, v.model, v.adapter_path);
+  if (!status) status = run(&v, &s);
   cli_close(&s);
   return status;
 }

@@ -13,10 +13,10 @@
 
 typedef struct {
   const char *model, *adapter_path, *system_prompt, *prompt, *prefill, *template_config;
-  const char *prompt_cache_file;
+  const char *prompt_cache_file, *draft_model;
   cli_texts extra_eos;
   int max_tokens, top_k, min_tokens_to_keep, seed, max_kv_size;
-  int kv_bits, kv_group_size, quantized_kv_start;
+  int kv_bits, kv_group_size, quantized_kv_start, num_draft_tokens;
   double temp, top_p, min_p, xtc_probability, xtc_threshold;
   bool ignore_template, default_template, verbose, trust_remote_code;
 } values;
@@ -66,6 +66,10 @@ static const cli_option options[] = {
      "group size of the quantised cache (default 64)", NULL},
     {"quantized-kv-start", 0, CLI_INT, AT(quantized_kv_start), "N",
      "tokens before the cache is quantised (default 5000)", NULL},
+    {"draft-model", 0, CLI_TEXT, AT(draft_model), "DIR",
+     "smaller model of the same tokenizer, for speculative decoding", NULL},
+    {"num-draft-tokens", 0, CLI_INT, AT(num_draft_tokens), "N",
+     "tokens that the draft model guesses at a time (default 3)", NULL},
     {"trust-remote-code", 0, CLI_FLAG, AT(trust_remote_code), NULL,
      "accepted; nothing remote is ever run", NULL},
 };
@@ -219,6 +223,8 @@ static int run(const values *v, cli_session *s, mlx_lm_prompt_cache *cache) {
   args.kv_bits = v->kv_bits;
   args.kv_group_size = v->kv_group_size;
   args.quantized_kv_start = v->quantized_kv_start;
+  args.draft_model = s->draft;
+  args.num_draft_tokens = v->num_draft_tokens;
   if (isatty(STDERR_FILENO)) args.progress = cli_show_progress;
   int status = stream(v, s, ids, count, &args);
   free(kept);
@@ -250,6 +256,7 @@ int mlx_lm_cmd_generate(int argc, char **argv) {
               .top_p = 1,
               .seed = -1,
               .verbose = true,
+              .num_draft_tokens = 3,
               .kv_group_size = 64,
               .quantized_kv_start = 5000};
   int status = cli_parse(&command, argc, argv, &v);
@@ -258,10 +265,15 @@ int mlx_lm_cmd_generate(int argc, char **argv) {
   cli_session s = {0};
   mlx_lm_prompt_cache *cache = NULL;
   mx_string_map *metadata = mx_string_map_new();
-  if (v.prompt_cache_file && !open_cache(&v, &cache, metadata))
+  if (v.prompt_cache_file && v.draft_model) {
+    fprintf(stderr, "mlx_lm generate: --draft-model: a prompt cache file holds no cache for it\n");
+    status = 2;
+  } else if (v.prompt_cache_file && !open_cache(&v, &cache, metadata))
     status = cli_fail(command.name);
   else
-    status = cli_open(&s, command.name, v.model, v.adapter_path) ? run(&v, &s, cache) : 1;
+    status = cli_open(&s, command.name, v.model, v.adapter_path);
+  if (!status && v.draft_model) status = cli_open_draft(&s, command.name, v.draft_model);
+  if (!status) status = run(&v, &s, cache);
   cli_close(&s);
   mlx_lm_prompt_cache_free(cache);
   mx_string_map_free(metadata);

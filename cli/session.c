@@ -22,11 +22,11 @@ static void *load_tokenizer(void *argument) {
   return NULL;
 }
 
-bool cli_open(cli_session *s, const char *command, const char *model, const char *adapters) {
+int cli_open(cli_session *s, const char *command, const char *model, const char *adapters) {
   *s = (cli_session){0};
   if (!model) {
     fprintf(stderr, "mlx_lm %s: --model DIR is needed, the folder of a checkpoint\n", command);
-    return false;
+    return 2;
   }
   tokenizer_load load = {.directory = model};
   pthread_t thread;
@@ -40,13 +40,24 @@ bool cli_open(cli_session *s, const char *command, const char *model, const char
   if (load.error) mx_fail("%s", load.error); /* unless the model's error stands already */
   free(load.error);
   bool adapted = !s->model || !adapters || mlx_lm_load_adapters(s->model, adapters) == 0;
-  if (s->model && s->tokenizer && adapted) return true;
-  cli_fail(command);
-  return false;
+  if (s->model && s->tokenizer && adapted) return 0;
+  return cli_fail(command);
+}
+
+int cli_open_draft(cli_session *s, const char *command, const char *draft) {
+  s->draft = mlx_lm_load_model(draft);
+  mlx_lm_tokenizer *t = s->draft ? mlx_lm_tokenizer_load(draft) : NULL;
+  if (!t) return cli_fail(command);
+  bool same = mlx_lm_tokenizer_base_vocab_size(t) == mlx_lm_tokenizer_base_vocab_size(s->tokenizer);
+  mlx_lm_tokenizer_free(t);
+  if (same) return 0;
+  mx_fail("%s: Draft model tokenizer does not match model tokenizer.", draft);
+  return cli_fail(command);
 }
 
 void cli_close(cli_session *s) {
   mlx_lm_model_free(s->model);
+  mlx_lm_model_free(s->draft);
   mlx_lm_tokenizer_free(s->tokenizer);
 }
 

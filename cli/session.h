@@ -9,11 +9,14 @@
 typedef struct cli_session {
   mlx_lm_model *model;
   mlx_lm_tokenizer *tokenizer;
+  mlx_lm_model *draft; /* NULL: none */
 } cli_session;
 
-/* Loads both, at the same time, and the adapters unless their folder is NULL. False after telling
- * why in one line. */
-bool cli_open(cli_session *s, const char *command, const char *model, const char *adapters);
+/* Loads both, at the same time, and the adapters unless their folder is NULL. 0, or the status to
+ * exit with after telling why in one line. */
+int cli_open(cli_session *s, const char *command, const char *model, const char *adapters);
+/* Loads the draft model, whose tokenizer must be of the same size. 0, or 1 as above. */
+int cli_open_draft(cli_session *s, const char *command, const char *draft);
 void cli_close(cli_session *s);
 
 /* All that is left of a stream; the caller frees it. */

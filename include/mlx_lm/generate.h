@@ -18,11 +18,17 @@ typedef struct mlx_lm_generate_args {
   mlx_lm_logits_processors processors;
   int max_kv_size;                   /* 0: unbounded */
   mlx_lm_prompt_cache *prompt_cache; /* used and updated in place; NULL: one of its own */
-  int prefill_step_size;             /* prompt tokens at a time */
+  int prefill_step_size;             /* prompt tokens at a time; 0: 2048, with a draft model 512 */
   int kv_bits, kv_group_size;        /* kv_bits 0: the cache stays in floats */
   int quantized_kv_start;            /* tokens after which the cache is quantised */
   const int *extra_eos_tokens;       /* [extra_eos_count]: stop generation, too */
   int extra_eos_count;
+  /* Speculative decoding: this smaller model of the same tokenizer guesses num_draft_tokens at a
+   * time, which the model checks in one pass. The tokens are those that the model itself would
+   * choose. max_kv_size and progress do not count then; caches must be such that can be trimmed. */
+  mlx_lm_model *draft_model; /* NULL: none */
+  int num_draft_tokens;
+  mlx_lm_prompt_cache *draft_prompt_cache; /* the draft model's, beside prompt_cache */
   void (*progress)(void *context, int processed, int total); /* of the prompt; may be NULL */
   void *progress_context;
 } mlx_lm_generate_args;
@@ -30,7 +36,7 @@ typedef struct mlx_lm_generate_args {
 #define MLX_LM_GENERATE_DEFAULTS                                \
   ((mlx_lm_generate_args){.max_tokens = 256,                    \
                           .sampler = {.min_tokens_to_keep = 1}, \
-                          .prefill_step_size = 2048,            \
+                          .num_draft_tokens = 2,                \
                           .kv_group_size = 64})
 
 /* One token, and where the generation stands (mlx_lm's GenerationResponse). The text stands until
@@ -38,7 +44,8 @@ typedef struct mlx_lm_generate_args {
 typedef struct mlx_lm_response {
   const char *text; /* what the token adds; may be empty */
   int token;
-  mx logprobs; /* [vocabulary] */
+  mx logprobs;     /* [vocabulary] */
+  bool from_draft; /* the draft model had guessed it */
   int prompt_tokens;
   double prompt_tps; /* tokens per second */
   int generation_tokens;

@@ -69,6 +69,10 @@ MX_API const char *mlx_lm_tokenizer_id_to_token(const mlx_lm_tokenizer *tokenize
 /* How many tokens there are, added ones included. Ids may leave gaps: the highest can be larger. */
 MX_API size_t mlx_lm_tokenizer_vocab_size(const mlx_lm_tokenizer *tokenizer);
 
+/* The same without the added tokens: what transformers calls vocab_size, and mlx_lm compares
+ * between a model and its draft model. */
+MX_API size_t mlx_lm_tokenizer_base_vocab_size(const mlx_lm_tokenizer *tokenizer);
+
 /* Whether an id is a special token, one that decoding may skip. */
 MX_API bool mlx_lm_tokenizer_is_special(const mlx_lm_tokenizer *tokenizer, int32_t id);
 

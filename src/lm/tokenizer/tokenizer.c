@@ -165,6 +165,10 @@ const char *mlx_lm_tokenizer_id_to_token(const mlx_lm_tokenizer *tokenizer, int3
   return tok_text_of(tokenizer, id, length ? length : &size);
 }
 
+size_t mlx_lm_tokenizer_base_vocab_size(const mlx_lm_tokenizer *tokenizer) {
+  return tokenizer->model->vocab.count;
+}
+
 size_t mlx_lm_tokenizer_vocab_size(const mlx_lm_tokenizer *tokenizer) {
   const tok_vocab *added = &tokenizer->added.names, *model = &tokenizer->model->vocab;
   size_t count = model->count;
