@@ -47,16 +47,16 @@ static int set(void **to, void *from, const char *kind) {
 
 /* A call's results arrive in fresh handles, and reach the caller's only where it succeeded. */
 static int refused(const char *kind) {
-  mx_fail("%s returned a non-zero value", kind);
-  return capi_fail(kind);
+  if (!mx_error()) mx_fail("%s returned a non-zero value", kind);
+  return 1;
 }
 
 #define UNPACK(...) __VA_ARGS__
 
-/* kind: the type's suffix. RES: the signature's result types. IN: its input types. PARAMS and ARGS:
- * the inputs in apply. OUT: declares fresh results; GOT: passes them; GIVE: hands them on; DROP:
- * frees them. */
-#define CLOSURE(kind, SIGNATURE, RESULTS, PARAMS, ARGS, OUT, GOT, GIVE, DROP)                    \
+/* kind: the type. SIGNATURE: of its functions. RESULTS and RES, PARAMS and ARGS: the result
+ * pointers and the inputs of apply, with their types and without. OUT: declares fresh results; GOT:
+ * passes them; GIVE: hands them on; DROP: frees them. */
+#define CLOSURE(kind, SIGNATURE, RESULTS, RES, PARAMS, ARGS, OUT, GOT, GIVE, DROP)               \
   kind kind##_new(void) { return (kind){NULL}; }                                                 \
                                                                                                  \
   int kind##_free(kind cls) {                                                                    \
@@ -75,9 +75,9 @@ static int refused(const char *kind) {
                                                                                                  \
   int kind##_set(kind *cls, const kind src) { return set(&cls->ctx, src.ctx, #kind); }           \
                                                                                                  \
-  int kind##_apply(UNPACK RESULTS, kind cls, UNPACK PARAMS) {                                    \
+  int capi_##kind##_call(UNPACK RESULTS, kind cls, UNPACK PARAMS) {                              \
     const capi_closure *c = cls.ctx;                                                             \
-    if (!c) return capi_fail(#kind);                                                             \
+    if (!c) return 1;                                                                            \
     OUT;                                                                                         \
     int failed = c->has_payload                                                                  \
                      ? ((int (*)(UNPACK SIGNATURE, void *))c->function)(UNPACK GOT, UNPACK ARGS, \
@@ -89,6 +89,10 @@ static int refused(const char *kind) {
       refused(#kind);                                                                            \
     DROP;                                                                                        \
     return failed ? 1 : 0;                                                                       \
+  }                                                                                              \
+                                                                                                 \
+  int kind##_apply(UNPACK RESULTS, kind cls, UNPACK PARAMS) {                                    \
+    return capi_##kind##_call(UNPACK RES, cls, UNPACK ARGS) ? capi_fail(#kind) : 0;              \
   }
 
 #define ARRAYS const mlx_vector_array
@@ -97,19 +101,19 @@ static int refused(const char *kind) {
 #define ONE_GIVE mlx_vector_array_set(res, out)
 #define ONE_DROP mlx_vector_array_free(out)
 
-CLOSURE(mlx_closure, (mlx_vector_array *, ARRAYS), (mlx_vector_array * res), (ARRAYS input),
+CLOSURE(mlx_closure, (mlx_vector_array *, ARRAYS), (mlx_vector_array * res), (res), (ARRAYS input),
         (input), ONE_OUT, (&out), ONE_GIVE, ONE_DROP)
 
 CLOSURE(mlx_closure_kwargs, (mlx_vector_array *, ARRAYS, const mlx_map_string_to_array),
-        (mlx_vector_array * res), (ARRAYS input_0, const mlx_map_string_to_array input_1),
+        (mlx_vector_array * res), (res), (ARRAYS input_0, const mlx_map_string_to_array input_1),
         (input_0, input_1), ONE_OUT, (&out), ONE_GIVE, ONE_DROP)
 
 CLOSURE(mlx_closure_custom, (mlx_vector_array *, ARRAYS, ARRAYS, ARRAYS), (mlx_vector_array * res),
-        (ARRAYS input_0, ARRAYS input_1, ARRAYS input_2), (input_0, input_1, input_2), ONE_OUT,
-        (&out), ONE_GIVE, ONE_DROP)
+        (res), (ARRAYS input_0, ARRAYS input_1, ARRAYS input_2), (input_0, input_1, input_2),
+        ONE_OUT, (&out), ONE_GIVE, ONE_DROP)
 
 CLOSURE(mlx_closure_custom_jvp, (mlx_vector_array *, ARRAYS, ARRAYS, const int *, size_t),
-        (mlx_vector_array * res),
+        (mlx_vector_array * res), (res),
         (ARRAYS input_0, ARRAYS input_1, const int *input_2, size_t input_2_num),
         (input_0, input_1, input_2, input_2_num), ONE_OUT, (&out), ONE_GIVE, ONE_DROP)
 
@@ -121,12 +125,12 @@ CLOSURE(mlx_closure_custom_jvp, (mlx_vector_array *, ARRAYS, ARRAYS, const int *
 #define TWO_DROP(second) (ONE_DROP, mlx_vector_##second##_free(out_1))
 
 CLOSURE(mlx_closure_value_and_grad, (mlx_vector_array *, mlx_vector_array *, ARRAYS),
-        (mlx_vector_array * res_0, mlx_vector_array *res_1), (ARRAYS input), (input),
-        TWO_OUT(array), (&out, &out_1), TWO_GIVE(array), TWO_DROP(array))
+        (mlx_vector_array * res_0, mlx_vector_array *res_1), (res_0, res_1), (ARRAYS input),
+        (input), TWO_OUT(array), (&out, &out_1), TWO_GIVE(array), TWO_DROP(array))
 
 CLOSURE(mlx_closure_custom_vmap,
         (mlx_vector_array *, mlx_vector_int *, ARRAYS, const int *, size_t),
-        (mlx_vector_array * res_0, mlx_vector_int *res_1),
+        (mlx_vector_array * res_0, mlx_vector_int *res_1), (res_0, res_1),
         (ARRAYS input_0, const int *input_1, size_t input_1_num), (input_0, input_1, input_1_num),
         TWO_OUT(int), (&out, &out_1), TWO_GIVE(int), TWO_DROP(int))
 

@@ -103,8 +103,9 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
   const custom *c = MX_PARAMS(params, node)->rules;
   int outputs = node->output_count, inputs = node->input_count - outputs;
   mx_arrays results = {0};
-  bool good = c->rules.vmap ? c->rules.vmap(c->rules.payload, in, axes, inputs, &results, out_axes)
-                            : derived_vmap(c, in, axes, inputs, outputs, &results, out_axes);
+  bool good = c->rules.vmap
+                  ? c->rules.vmap(c->rules.payload, in, axes, inputs, &results, outputs, out_axes)
+                  : derived_vmap(c, in, axes, inputs, outputs, &results, out_axes);
   if (good && results.size != outputs) good = wrong_count("vmap", results.size, outputs);
   for (int i = 0; i < outputs && good; i++) out[i] = results.data[i];
   mx_arrays_free(&results);

@@ -7,27 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-  mx_fn f;
-  int in_count, out_count; /* -1: axis 0 throughout */
-  int axes[];              /* [in_count + out_count] */
-} mapping;
-
-static int in_axis(const mapping *m, int i) { return m->in_count < 0 ? 0 : m->axes[i]; }
-static int out_axis(const mapping *m, int i) {
-  return m->out_count < 0 ? 0 : m->axes[m->in_count + i];
-}
-
 /* The length of the mapped axis; -1 after mx_fail. */
-static int mapped_length(const mapping *m, const mx *inputs, int count) {
-  if (m->in_count >= 0 && m->in_count != count) {
-    mx_fail("[vmap] The number of in axes (%d) must match the number of inputs (%d).", m->in_count,
+static int mapped_length(const mx *inputs, int count, mx_ints axes) {
+  if (axes.size != count) {
+    mx_fail("[vmap] The number of in axes (%d) must match the number of inputs (%d).", axes.size,
             count);
     return -1;
   }
   int length = -1;
   for (int i = 0; i < count; i++) {
-    int axis = in_axis(m, i);
+    int axis = axes.data[i];
     if (axis < 0) continue;
     if (!inputs[i]->ndim) {
       mx_fail("[vmap] Cannot vmap an input with zero dimensions.");
@@ -86,6 +75,17 @@ static bool map_entry(tr_tape *tape, tr_entry *e) {
   return good;
 }
 
+bool mx_vmap_trace(mx_fn f, const mx *inputs, int count, mx_ints in_axes, mx *traced,
+                   mx_arrays *outputs) {
+  if (mapped_length(inputs, count, in_axes) < 0) return false;
+  for (int i = 0; i < count; i++)
+    traced[i] = in_axes.data[i] < 0 ? inputs[i] : placeholder(inputs[i], in_axes.data[i]);
+  mx_tracing++;
+  bool good = mx_fn_apply(f, traced, count, outputs);
+  mx_tracing--;
+  return good;
+}
+
 /* The traced output with its mapped axis in place; repeated where it does not depend on any. */
 static mx mapped_output(tr_tape *tape, mx traced, int axis, int length) {
   tr_value *value = tr_value_of(tape, traced);
@@ -102,51 +102,70 @@ static mx mapped_output(tr_tape *tape, mx traced, int axis, int length) {
   return mx_broadcast_to(a, (mx_ints){shape, a->ndim});
 }
 
-static bool replay(const mapping *m, tr_tape *tape, const mx_arrays *traced, int length,
+static bool replay(tr_tape *tape, const mx *traced, int count, mx_ints out_axes, int length,
                    mx_arrays *outputs) {
-  if (m->out_count >= 0 && m->out_count != traced->size) {
-    mx_fail("[vmap] The number of out axes (%d) must match the number of outputs (%d).",
-            m->out_count, traced->size);
-    return false;
-  }
   bool good = true;
   for (size_t i = 0; i < tape->entries.size && good; i++)
     good = map_entry(tape, &tape->entries.data[i]);
-  for (int i = 0; i < traced->size && good; i++)
-    good = mx_arrays_push(outputs, mapped_output(tape, traced->data[i], out_axis(m, i), length));
+  for (int i = 0; i < count && good; i++)
+    good = mx_arrays_push(outputs, mapped_output(tape, traced[i], out_axes.data[i], length));
   return good;
 }
 
-static bool apply(void *payload, const mx *inputs, int count, mx_arrays *outputs) {
-  const mapping *m = payload;
-  int length = mapped_length(m, inputs, count), mapped = 0;
+bool mx_vmap_replace(const mx *inputs, const mx *traced, int count, const mx *traced_outputs,
+                     int output_count, mx_ints in_axes, mx_ints out_axes, mx_arrays *outputs) {
+  int length = mapped_length(inputs, count, in_axes), mapped = 0;
   if (length < 0) return false;
-  mx *traced = mx_xmalloc(((size_t)count + 1) * sizeof *traced);
+  if (out_axes.size != output_count) {
+    mx_fail("[vmap] The number of out axes (%d) must match the number of outputs (%d).",
+            out_axes.size, output_count);
+    return false;
+  }
   mx *slices = mx_xmalloc(((size_t)count + 1) * sizeof *slices);
   mx *whole = mx_xmalloc(((size_t)count + 1) * sizeof *whole);
   for (int i = 0; i < count; i++) {
-    traced[i] = in_axis(m, i) < 0 ? inputs[i] : placeholder(inputs[i], in_axis(m, i));
-    if (in_axis(m, i) < 0) continue;
+    if (in_axes.data[i] < 0) continue;
     slices[mapped] = traced[i];
     whole[mapped++] = inputs[i];
   }
+  tr_tape tape = {0};
+  tr_tape_record(&tape, slices, whole, NULL, mapped, traced_outputs, output_count,
+                 (tr_walk){.through_stops = true});
+  for (int i = 0, k = 0; i < count; i++)
+    if (in_axes.data[i] >= 0) tape.input_values[k++] = (tr_value){inputs[i], in_axes.data[i]};
+  bool good = replay(&tape, traced_outputs, output_count, out_axes, length, outputs);
+  tr_tape_free(&tape);
+  free(slices);
+  free(whole);
+  return good;
+}
+
+/* ---- As a function ---- */
+
+typedef struct {
+  mx_fn f;
+  int in_count, out_count; /* 0: axis 0 throughout */
+  int axes[];              /* [in_count + out_count] */
+} mapping;
+
+static bool apply(void *payload, const mx *inputs, int count, mx_arrays *outputs) {
+  const mapping *m = payload;
+  int *zeros = mx_xcalloc((size_t)count + 1, sizeof *zeros), *out_zeros = NULL;
+  mx *traced = mx_xmalloc(((size_t)count + 1) * sizeof *traced);
+  mx_ints in_axes = m->in_count ? (mx_ints){m->axes, m->in_count} : (mx_ints){zeros, count};
   mx_arrays results = {0};
-  mx_tracing++;
-  bool good = mx_fn_apply(m->f, traced, count, &results);
-  mx_tracing--;
+  bool good = mx_vmap_trace(m->f, inputs, count, in_axes, traced, &results);
   if (good) {
-    tr_tape tape = {0};
-    tr_tape_record(&tape, slices, whole, NULL, mapped, results.data, results.size,
-                   (tr_walk){.through_stops = true});
-    for (int i = 0, k = 0; i < count; i++)
-      if (in_axis(m, i) >= 0) tape.input_values[k++] = (tr_value){inputs[i], in_axis(m, i)};
-    good = replay(m, &tape, &results, length, outputs);
-    tr_tape_free(&tape);
+    out_zeros = mx_xcalloc((size_t)results.size + 1, sizeof *out_zeros);
+    mx_ints out_axes = m->out_count ? (mx_ints){m->axes + m->in_count, m->out_count}
+                                    : (mx_ints){out_zeros, results.size};
+    good = mx_vmap_replace(inputs, traced, count, results.data, results.size, in_axes, out_axes,
+                           outputs);
   }
   mx_arrays_free(&results);
   free(traced);
-  free(slices);
-  free(whole);
+  free(zeros);
+  free(out_zeros);
   return good;
 }
 
@@ -156,22 +175,13 @@ static void release(void *payload) {
   free(m);
 }
 
-/* Whether the list says something: it is not empty, and some axis is mapped. */
-static bool given(mx_ints axes) {
-  for (int i = 0; i < axes.size; i++)
-    if (axes.data[i] >= 0) return true;
-  return false;
-}
-
 mx_fn mx_vmap(mx_fn f, mx_ints in_axes, mx_ints out_axes) {
   if (!f) return NULL;
-  bool unmapped = in_axes.size && !given(in_axes);
-  if (unmapped) return mx_fail("[vmap] At least one of in_axes must be non-None.");
-  size_t axes = (size_t)(in_axes.size + out_axes.size);
-  mapping *m = mx_xmalloc(sizeof *m + axes * sizeof *m->axes);
-  m->f = mx_fn_retain(f);
-  m->in_count = in_axes.size ? in_axes.size : -1;
-  m->out_count = out_axes.size ? out_axes.size : -1;
+  bool mapped = !in_axes.size;
+  for (int i = 0; i < in_axes.size; i++) mapped |= in_axes.data[i] >= 0;
+  if (!mapped) return mx_fail("[vmap] At least one of in_axes must be non-None.");
+  mapping *m = mx_xmalloc(sizeof *m + (size_t)(in_axes.size + out_axes.size) * sizeof *m->axes);
+  *m = (mapping){mx_fn_retain(f), in_axes.size, out_axes.size};
   for (int i = 0; i < in_axes.size; i++) m->axes[i] = in_axes.data[i];
   for (int i = 0; i < out_axes.size; i++) m->axes[in_axes.size + i] = out_axes.data[i];
   return mx_fn_new(apply, m, release);

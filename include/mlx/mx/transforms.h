@@ -75,9 +75,18 @@ MX_API mx_fn mx_grad(mx_fn f, mx_ints argnums);
 /* ---- Vectorisation ---- */
 
 /* A function that maps f over an axis of its inputs: axis in_axes[i] of input i (-1: the input is
- * the same for all), which becomes axis out_axes[o] of output o. Empty lists mean axis 0 throughout;
- * either both are given or none. NULL after mx_fail. */
+ * the same for all), which becomes axis out_axes[o] of output o. An empty list means axis 0 throughout.
+ * NULL after mx_fail. */
 MX_API mx_fn mx_vmap(mx_fn f, mx_ints in_axes, mx_ints out_axes);
+
+/* mx_vmap in two steps, for callers that choose the out axes once they see the outputs. Trace fills
+ * traced[count] with placeholders of one slice (the inputs themselves where in_axes[i] is -1) and
+ * appends f's results on them to `outputs`; replace appends the results for whole inputs. */
+MX_API bool mx_vmap_trace(mx_fn f, const mx *inputs, int count, mx_ints in_axes, mx *traced,
+                          mx_arrays *outputs);
+MX_API bool mx_vmap_replace(const mx *inputs, const mx *traced, int count, const mx *traced_outputs,
+                            int output_count, mx_ints in_axes, mx_ints out_axes,
+                            mx_arrays *outputs);
 
 /* ---- Functions with rules of their own ---- */
 
@@ -90,9 +99,9 @@ typedef struct mx_custom_rules {
   bool (*jvp)(void *payload, const mx *primals, int count, const mx *tangents, const int *argnums,
               int tangent_count, mx_arrays *jvps);
   /* Input i is batched along axes[i] (-1: not); appends the outputs, and writes the axis along
-   * which each is batched to out_axes[output]. */
+   * which each is batched to out_axes[output_count]. */
   bool (*vmap)(void *payload, const mx *inputs, const int *axes, int count, mx_arrays *outputs,
-               int *out_axes);
+               int output_count, int *out_axes);
   void *payload;
   void (*release)(void *payload); /* with the last reference; may be NULL */
 } mx_custom_rules;
