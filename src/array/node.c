@@ -98,6 +98,19 @@ mx mx_make_node(const mx_primitive *primitive, const void *params, mx_spec out, 
   return a;
 }
 
+bool mx_node_again(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out) {
+  const mx_primitive *primitive = node->primitive;
+  void *params = mx_xmalloc(primitive->params_size + 1);
+  memcpy(params, node->params, primitive->params_size);
+  if (primitive->params_copy) primitive->params_copy(params);
+  mx_stream before = mx_use_stream(node->stream);
+  bool good =
+      mx_make_nodes(primitive, params, specs, node->output_count, inputs, node->input_count, out);
+  mx_use_stream(before);
+  free(params);
+  return good;
+}
+
 /* A reference to an array that may be dying: none where its count has already fallen to zero. */
 static mx retain_living(mx a) {
   int refs = a ? atomic_load(&a->refs) : 0;

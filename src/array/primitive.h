@@ -75,6 +75,10 @@ mx mx_make_node(const mx_primitive *primitive, const void *params, mx_spec out, 
 bool mx_make_nodes(const mx_primitive *primitive, const void *params, const mx_spec *specs,
                    int output_count, const mx *inputs, int input_count, mx *out);
 
+/* The node's primitive and parameters, on the node's stream, for other inputs; specs[output_count]
+ * say what the outputs will be. */
+bool mx_node_again(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out);
+
 /* mx_make(&primitive, &params, spec, a, b): inputs as arguments. */
 #define mx_make(primitive, params, spec, ...) \
   mx_make_node(primitive, params, spec, (mx[]){__VA_ARGS__}, MX_COUNT_(__VA_ARGS__))

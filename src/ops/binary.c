@@ -4,6 +4,7 @@
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/reduce.h"
 #include "ops/binary_rules.h"
+#include "ops/codecs.h"
 #include "ops/elementwise.h"
 #include "ops/rules.h"
 
@@ -156,6 +157,50 @@ static const mx_primitive divmod = {.name = "DivMod",
                                     .jvp = jvp_divmod,
                                     .vmap = vmap_divmod,
                                     .output_shape = mx_shape_of_first};
+
+/* ---- In MLX's files ---- */
+
+/* Integers are divided by a primitive of their own here. */
+static const mx_codec *visit_divide(mx_state *s, const mx_codec *codec, void *params) {
+  (void)params;
+  if (s->mode == MX_STATE_WRITE) return codec;
+  bool floats = s->input_count && mx_is_subdtype(s->inputs[0]->dtype, MX_KIND_INEXACT);
+  return floats == (codec->variant == 0) ? codec : codec + 1;
+}
+
+#define CLASS(shown, op) \
+  { shown, &primitives[MX_BINARY_##op], NULL, 0, NULL }
+#define BITS(op, variant) \
+  { "BitwiseBinary", &primitives[MX_BINARY_##op], mx_visit_variant, variant, NULL }
+const mx_codec mx_binary_codecs[] = {
+    BITS(bitwise_and, 0),
+    BITS(bitwise_or, 1),
+    BITS(bitwise_xor, 2),
+    BITS(left_shift, 3),
+    BITS(right_shift, 4),
+    {"Divide", &primitives[MX_BINARY_divide], visit_divide, 0, NULL},
+    {"Divide", &primitives[MX_BINARY_quotient], visit_divide, 1, NULL},
+    {"Equal", &primitives[MX_BINARY_equal], mx_visit_flag, false, NULL},
+    {"Equal", &primitives[MX_BINARY_nan_equal], mx_visit_flag, true, NULL},
+    {"LogicalAnd", &logical_and, NULL, 0, NULL},
+    {"LogicalOr", &logical_or, NULL, 0, NULL},
+    {"DivMod", &divmod, NULL, 0, NULL},
+    CLASS("Add", add),
+    CLASS("ArcTan2", arctan2),
+    CLASS("Greater", greater),
+    CLASS("GreaterEqual", greater_equal),
+    CLASS("Less", less),
+    CLASS("LessEqual", less_equal),
+    CLASS("LogAddExp", logaddexp),
+    CLASS("Maximum", maximum),
+    CLASS("Minimum", minimum),
+    CLASS("Multiply", multiply),
+    CLASS("NotEqual", not_equal),
+    CLASS("Power", power),
+    CLASS("Remainder", remainder),
+    CLASS("Subtract", subtract),
+    {0},
+};
 
 /* ---- Constructors ---- */
 

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "drivers/copy.h"
 #include "mlx/mx/create.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 #include <stdlib.h>
@@ -212,3 +213,18 @@ mx mx_view(mx a, mx_dtype dtype) {
   if (from > to) *last *= from / to;
   return mx_make(&view, NULL, ((mx_spec){dtype, a->ndim, shape}), a);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_dtype(mx_state *s, const mx_codec *codec, void *params) {
+  mx_dtype dtype = s->mode == MX_STATE_WRITE ? s->output->dtype : MX_BOOL;
+  mx_state_dtype(s, &dtype);
+  if (s->mode == MX_STATE_READ) *(mx_dtype *)params = dtype;
+  return codec;
+}
+
+const mx_codec mx_cast_codecs[] = {
+    {"AsType", &astype, visit_dtype, 0, NULL}, {"Copy", &copy, NULL, 0, NULL},
+    {"Depends", &depends, NULL, 0, NULL},      {"StopGradient", &stop_gradient, NULL, 0, NULL},
+    {"View", &view, visit_dtype, 0, NULL},     {0},
+};

@@ -1,6 +1,7 @@
 /* where: a choice between two operands, element by element. */
 #include "mlx/mx/cast.h"
 #include "mlx/mx/elementwise.h"
+#include "ops/codecs.h"
 #include "ops/elementwise.h"
 
 static bool eval(const mx_node *node, const mx *in, const mx *out) {
@@ -13,6 +14,8 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
 
 static const mx_primitive where = {
     .name = "Select", .eval = {eval}, .output_shape = mx_shape_of_first};
+
+const mx_codec mx_ternary_codecs[] = {{"Select", &where, NULL, 0, NULL}, {0}};
 
 mx mx_where(mx condition, mx a, mx b) {
   if (!condition || !a || !b) return NULL;
