@@ -26,7 +26,8 @@ MX_API mlx_lm_template *mlx_lm_template_parse(const char *source, size_t length)
  * Returns the text, NUL-terminated UTF-8 that the caller frees. NULL after an error: one line, as
  * Jinja and Python say it, which may be the template's own (raise_exception). Differences to
  * Python are that integers have 64 bits, that complex numbers and lone surrogates do not exist,
- * and that a rendering may take at most 512 MiB (64 in one string), 2^32 steps and 384 KiB of stack.
+ * and that a rendering may take at most 512 MiB (64 in one string), 2^32 steps and 384 KiB of
+ * stack.
  *
  * Threads may render one template at once. */
 MX_API char *mlx_lm_template_render(const mlx_lm_template *chat_template,

@@ -8,8 +8,12 @@
 #include <immintrin.h>
 #endif
 
-typedef struct { uint16_t bits; } mx_bf16;
-typedef struct { uint16_t bits; } mx_f16;
+typedef struct {
+  uint16_t bits;
+} mx_bf16;
+typedef struct {
+  uint16_t bits;
+} mx_f16;
 
 static inline float mx_float_of_bits(uint32_t bits) {
   float f;

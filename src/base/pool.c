@@ -1,5 +1,4 @@
 /* The process's thread pool: workers spin briefly for the next job, then sleep. */
-#define _GNU_SOURCE
 #include "base/pool.h"
 
 #include <pthread.h>

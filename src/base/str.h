@@ -17,9 +17,9 @@ void mx_str_append(mx_str *s, const char *bytes, size_t length);
 void mx_str_puts(mx_str *s, const char *text);
 void mx_str_putc(mx_str *s, char c);
 void mx_str_printf(mx_str *s, const char *format, ...) MX_PRINTF(2, 3);
-void mx_str_clear(mx_str *s);      /* empty, memory kept */
+void mx_str_clear(mx_str *s);          /* empty, memory kept */
 const char *mx_str_c(const mx_str *s); /* NUL-terminated, never NULL */
-char *mx_str_take(mx_str *s);      /* hands the bytes to the caller (free); s becomes empty */
+char *mx_str_take(mx_str *s);          /* hands the bytes to the caller (free); s becomes empty */
 void mx_str_free(mx_str *s);
 
 #endif

@@ -8,11 +8,13 @@
 
 #include <string.h>
 
-#define PIECE 65536   /* elements that are worth a thread's while */
-#define MAX_PIECES 64 /* of one reduction, whatever the number of threads: results stay the same \
-                       */
-#define ROWS 64       /* outputs that accumulate together along runs */
-#define COLUMNS 1024  /* and across columns */
+/* PIECE: elements that are worth a thread's while. MAX_PIECES: of one reduction, whatever the
+ * number of threads, so that results stay the same. ROWS, COLUMNS: outputs that accumulate
+ * together, along runs and across columns. */
+#define PIECE 65536
+#define MAX_PIECES 64
+#define ROWS 64
+#define COLUMNS 1024
 
 typedef struct {
   const mx_reduce_set *set;

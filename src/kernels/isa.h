@@ -7,8 +7,8 @@
 #define MX_KERNEL_NAME(name, isa) MX_KERNEL_PASTE(name, isa)
 #define MX_KERNEL(name) MX_KERNEL_NAME(name, MX_ISA)
 
-/* A kernel's prototype from its row in a family's list. Each family's header declares its own, so that
- * a kernel source depends on its family alone. */
+/* A kernel's prototype from its row in a family's list. Each family's header declares its own, so
+ * that a kernel source depends on its family alone. */
 #define MX_DECLARE_KERNEL(type, name, parameters) type MX_KERNEL(name) parameters;
 
 #endif

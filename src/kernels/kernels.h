@@ -21,21 +21,21 @@
 #include "kernels/ternary.h"
 #include "kernels/unary.h"
 
-#define MX_KERNEL_LIST(K)                                                                          \
-  MX_KERNELS_ATTENTION(K)                                                                          \
-  MX_KERNELS_BINARY(K)                                                                             \
-  MX_KERNELS_COPY(K)                                                                               \
-  MX_KERNELS_GEMM(K)                                                                               \
-  MX_KERNELS_INDEX(K)                                                                              \
-  MX_KERNELS_NORM(K)                                                                               \
-  MX_KERNELS_QMM(K)                                                                                \
-  MX_KERNELS_RANDOM(K)                                                                             \
-  MX_KERNELS_REDUCE(K)                                                                             \
-  MX_KERNELS_ROPE(K)                                                                               \
-  MX_KERNELS_SCAN(K)                                                                               \
-  MX_KERNELS_SOFTMAX(K)                                                                            \
-  MX_KERNELS_SORT(K)                                                                               \
-  MX_KERNELS_TERNARY(K)                                                                            \
+#define MX_KERNEL_LIST(K) \
+  MX_KERNELS_ATTENTION(K) \
+  MX_KERNELS_BINARY(K)    \
+  MX_KERNELS_COPY(K)      \
+  MX_KERNELS_GEMM(K)      \
+  MX_KERNELS_INDEX(K)     \
+  MX_KERNELS_NORM(K)      \
+  MX_KERNELS_QMM(K)       \
+  MX_KERNELS_RANDOM(K)    \
+  MX_KERNELS_REDUCE(K)    \
+  MX_KERNELS_ROPE(K)      \
+  MX_KERNELS_SCAN(K)      \
+  MX_KERNELS_SOFTMAX(K)   \
+  MX_KERNELS_SORT(K)      \
+  MX_KERNELS_TERNARY(K)   \
   MX_KERNELS_UNARY(K)
 
 typedef struct mx_kernels {

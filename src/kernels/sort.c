@@ -266,6 +266,7 @@ static void sort_bytes(uint8_t *keys, int64_t n) {
 
 #ifdef __AVX512F__
 /* Optimal sorting networks of 16 and of 8 (B. Dobbelaere's list). */
+/* clang-format off */
 #define NETWORK_16(C)                                                                             \
   C(0, 13)                                                                                        \
   C(1, 12)                                                                                        \
@@ -288,6 +289,7 @@ static void sort_bytes(uint8_t *keys, int64_t n) {
   C(1, 5)                                                                                         \
   C(2, 6) C(3, 7) C(0, 1) C(2, 3) C(4, 5) C(6, 7) C(2, 4) C(3, 5) C(1, 4) C(3, 6) C(1, 2) C(3, 4) \
       C(5, 6)
+/* clang-format on */
 
 #define NAME(x) u32_##x
 #define COLUMN_NETWORK(C) NETWORK_16(C)

@@ -6,9 +6,11 @@
 
 extern const mx_kernels MX_KERNEL(kernels);
 
+/* clang-format off */
 const mx_kernels MX_KERNEL(kernels) = {
     .isa = TEXT(MX_ISA),
 #define K(type, name, parameters) .name = MX_KERNEL(name),
     MX_KERNEL_LIST(K)
 #undef K
 };
+/* clang-format on */

@@ -92,8 +92,8 @@ MX_API double mx_item_double(mx a);
 MX_API int64_t mx_item_int64(mx a);
 MX_API bool mx_item_bool(mx a);
 MX_API mx_complex64 mx_item_complex(mx a);
-/* As MLX prints it: `array([1, 2, 3], dtype=int32)`. The caller frees the text; NULL where evaluation
- * fails. */
+/* As MLX prints it: `array([1, 2, 3], dtype=int32)`. The caller frees the text; NULL where
+ * evaluation fails. */
 MX_API char *mx_to_string(mx a);
 
 #ifdef __cplusplus

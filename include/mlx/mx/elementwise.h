@@ -143,15 +143,14 @@ MX_API mx mx_isclose_with(mx a, mx b, mx_close_args args);
 
 /* Whether all are close (a scalar). */
 MX_API mx mx_allclose_with(mx a, mx b, mx_close_args args);
-#define mx_allclose(a, b, ...)                                                                   \
+#define mx_allclose(a, b, ...) \
   mx_allclose_with(a, b, (mx_close_args){.rtol = 1e-5, .atol = 1e-8, __VA_ARGS__})
 /* Whether shapes and all elements are equal (a scalar). */
 typedef struct {
   bool equal_nan;
 } mx_array_equal_args;
 MX_API mx mx_array_equal_with(mx a, mx b, mx_array_equal_args args);
-#define mx_array_equal(a, b, ...)                                                                \
-  mx_array_equal_with(a, b, (mx_array_equal_args){__VA_ARGS__})
+#define mx_array_equal(a, b, ...) mx_array_equal_with(a, b, (mx_array_equal_args){__VA_ARGS__})
 
 /* ---- Choosing ---- */
 

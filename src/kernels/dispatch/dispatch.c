@@ -9,9 +9,15 @@
 static bool always(void) { return true; }
 
 #if defined(__x86_64__)
+#include <cpuid.h>
+/* Not every compiler's __builtin_cpu_supports knows the name f16c. */
+__attribute__((unused)) static bool has_half_floats(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
 __attribute__((unused)) static bool has_avx2(void) {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_half_floats() &&
+         __builtin_cpu_supports("bmi2");
 }
 __attribute__((unused)) static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -53,8 +59,7 @@ __attribute__((unused)) static bool has_neon(void) {
 #else
 #define SET_NEON(S)
 #endif
-#define SETS(S)                                                                                    \
-  SET_AVX512VNNI(S) SET_AVX512(S) SET_AVX2(S) SET_NEON(S) S(baseline, always)
+#define SETS(S) SET_AVX512VNNI(S) SET_AVX512(S) SET_AVX2(S) SET_NEON(S) S(baseline, always)
 
 #define S(set, test) extern const mx_kernels MX_KERNEL_NAME(kernels, set);
 SETS(S)

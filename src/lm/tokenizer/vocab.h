@@ -61,8 +61,8 @@ void tok_vocab_reserve(tok_vocab *v, size_t count);
  * keeps its place and takes the new id. */
 void tok_vocab_add_last(tok_vocab *v, size_t offset, int32_t id);
 void tok_vocab_add(tok_vocab *v, const char *text, size_t size, int32_t id);
-/* Builds the way back, once all are added. 0, or the highest id, where that is out of all proportion
- * to the tokens there are and no way back was built. */
+/* Builds the way back, once all are added. 0, or the highest id, where that is out of all
+ * proportion to the tokens there are and no way back was built. */
 size_t tok_vocab_finish(tok_vocab *v);
 void tok_vocab_free(tok_vocab *v);
 
