@@ -111,3 +111,13 @@ int mlx_isclose(mlx_array *res, const mlx_array a, const mlx_array b, double rto
                 bool equal_nan, const mlx_stream s) {
   CAPI_RETURN(res, s, mx_isclose(A(a), A(b), .rtol = rtol, .atol = atol, .equal_nan = equal_nan));
 }
+
+int mlx_allclose(mlx_array *res, const mlx_array a, const mlx_array b, double rtol, double atol,
+                 bool equal_nan, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_allclose(A(a), A(b), .rtol = rtol, .atol = atol, .equal_nan = equal_nan));
+}
+
+int mlx_array_equal(mlx_array *res, const mlx_array a, const mlx_array b, bool equal_nan,
+                    const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_array_equal(A(a), A(b), .equal_nan = equal_nan));
+}

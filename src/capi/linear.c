@@ -39,6 +39,24 @@ int mlx_inner(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_st
   CAPI_RETURN(res, s, mx_inner(A(a), A(b)));
 }
 
+int mlx_kron(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_kron(A(a), A(b)));
+}
+
+int mlx_diagonal(mlx_array *res, const mlx_array a, int offset, int axis1, int axis2,
+                 const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_diagonal(A(a), offset, axis1, axis2));
+}
+
+int mlx_diag(mlx_array *res, const mlx_array a, int k, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_diag(A(a), k));
+}
+
+int mlx_trace(mlx_array *res, const mlx_array a, int offset, int axis1, int axis2, mlx_dtype dtype,
+              const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_trace(A(a), offset, axis1, axis2, (mx_dtype)dtype));
+}
+
 /* The parameters of a quantisation, MLX's where they are not given. */
 #define QUANTIZED                                             \
   .group_size = group_size.has_value ? group_size.value : 64, \

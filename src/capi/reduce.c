@@ -21,6 +21,29 @@ REDUCTION(min)
 REDUCTION(all)
 REDUCTION(any)
 REDUCTION(logsumexp)
+REDUCTION(mean)
+
+#define SPREAD(name)                                                                               \
+  int mlx_##name##_axes(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num,       \
+                        bool keepdims, int ddof, const mlx_stream s) {                             \
+    CAPI_RETURN(                                                                                   \
+        res, s,                                                                                    \
+        mx_##name(A(a), .axes = capi_ints(axes, axes_num), .keepdims = keepdims, .ddof = ddof));   \
+  }                                                                                                \
+  int mlx_##name##_axis(mlx_array *res, const mlx_array a, int axis, bool keepdims, int ddof,      \
+                        const mlx_stream s) {                                                      \
+    CAPI_RETURN(res, s, mx_##name(A(a), .axis = axis, .keepdims = keepdims, .ddof = ddof));        \
+  }                                                                                                \
+  int mlx_##name(mlx_array *res, const mlx_array a, bool keepdims, int ddof, const mlx_stream s) { \
+    CAPI_RETURN(res, s, mx_##name(A(a), .keepdims = keepdims, .ddof = ddof));                      \
+  }
+SPREAD(var)
+SPREAD(std)
+
+int mlx_median(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num, bool keepdims,
+               const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_median(A(a), .axes = capi_ints(axes, axes_num), .keepdims = keepdims));
+}
 
 int mlx_softmax_axes(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num,
                      bool precise, const mlx_stream s) {

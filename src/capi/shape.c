@@ -34,6 +34,36 @@ int mlx_arange(mlx_array *res, double start, double stop, double step, mlx_dtype
   CAPI_RETURN(res, s, mx_arange(start, stop, step, (mx_dtype)dtype));
 }
 
+int mlx_linspace(mlx_array *res, double start, double stop, int num, mlx_dtype dtype,
+                 const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_linspace(start, stop, num, (mx_dtype)dtype));
+}
+
+int mlx_eye(mlx_array *res, int n, int m, int k, mlx_dtype dtype, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_eye(n, m, k, (mx_dtype)dtype));
+}
+
+int mlx_identity(mlx_array *res, int n, mlx_dtype dtype, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_identity(n, (mx_dtype)dtype));
+}
+
+int mlx_tri(mlx_array *res, int n, int m, int k, mlx_dtype type, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_tri(n, m, k, (mx_dtype)type));
+}
+
+int mlx_tril(mlx_array *res, const mlx_array x, int k, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_tril(A(x), k));
+}
+
+int mlx_triu(mlx_array *res, const mlx_array x, int k, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_triu(A(x), k));
+}
+
+int mlx_number_of_elements(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num,
+                           bool inverted, mlx_dtype dtype, const mlx_stream s) {
+  CAPI_RETURN(res, s, mx_number_of_elements(A(a), INTS(axes), inverted, (mx_dtype)dtype));
+}
+
 /* ---- Types and copies ---- */
 
 int mlx_astype(mlx_array *res, const mlx_array a, mlx_dtype dtype, const mlx_stream s) {

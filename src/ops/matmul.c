@@ -496,3 +496,22 @@ mx mx_inner(mx a, mx b) {
     return mx_fail("[inner] a and b must have the same last dimension.");
   return mx_tensordot_axes(a, b, MX_INTS(-1), MX_INTS(-1));
 }
+
+mx mx_kron(mx a, mx b) {
+  if (!a || !b) return NULL;
+  if (!a->size || !b->size) return mx_fail("[kron] Input arrays cannot be empty.");
+  int ndim = a->ndim > b->ndim ? a->ndim : b->ndim;
+  if (2 * ndim > MX_MAX_NDIM)
+    return mx_fail("[kron] arrays have at most %d axes, not %d.", MX_MAX_NDIM / 2, ndim);
+  int shape_a[MX_MAX_NDIM], shape_b[MX_MAX_NDIM], shape[MX_MAX_NDIM];
+  for (int i = 0; i < ndim; i++) {
+    int in_a = i - ndim + a->ndim, in_b = i - ndim + b->ndim;
+    shape_a[2 * i] = in_a < 0 ? 1 : mx_shape_of(a)[in_a];
+    shape_b[2 * i + 1] = in_b < 0 ? 1 : mx_shape_of(b)[in_b];
+    shape_a[2 * i + 1] = shape_b[2 * i] = 1;
+    shape[i] = shape_a[2 * i] * shape_b[2 * i + 1];
+  }
+  mx blocks = mx_multiply(mx_reshape(a, (mx_ints){shape_a, 2 * ndim}),
+                          mx_reshape(b, (mx_ints){shape_b, 2 * ndim}));
+  return mx_reshape(blocks, (mx_ints){shape, ndim});
+}

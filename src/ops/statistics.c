@@ -43,6 +43,20 @@ static double elements(mx a, const int *axes, int count) {
   return n;
 }
 
+mx mx_number_of_elements(mx a, mx_ints axes, bool inverted, mx_dtype dtype) {
+  if (!a) return NULL;
+  double n = 1;
+  for (int i = 0; i < axes.size; i++) {
+    int axis = axes.data[i] + (axes.data[i] < 0 ? a->ndim : 0);
+    if (axis < 0 || axis >= a->ndim)
+      return mx_fail("[number_of_elements] Can't get the shape for axis %d from an array with %d "
+                     "dimensions.",
+                     axes.data[i], a->ndim);
+    n *= mx_shape_of(a)[axis];
+  }
+  return mx_scalar(inverted ? 1 / n : n, dtype);
+}
+
 static mx mean_over(mx a, mx_ints axes, bool keepdims) {
   mx_dtype dtype = at_least_float(a->dtype);
   return mx_multiply(mx_sum(a, .axes = axes, .keepdims = keepdims),

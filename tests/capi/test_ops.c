@@ -40,6 +40,9 @@ static void elementwise_operations(void **state) {
   mlx_optional_float seven = {7, true}, none = {0, false};
   GIVES(mlx_nan_to_num(&r, odd, 5, seven, none, S), 5, 7, -3.40282347e38f);
   GIVES(mlx_isclose(&r, a, b, 1, 0, false, S), 1, 0, 0);
+  GIVES(mlx_allclose(&r, a, b, 6, 0, false, S), 1);
+  GIVES(mlx_array_equal(&r, odd, odd, true, S), 1);
+  GIVES(mlx_array_equal(&r, odd, odd, false, S), 0);
   mlx_vector_array parts = mlx_vector_array_new();
   assert_int_equal(mlx_divmod(&parts, a, b, S), 0);
   assert_int_equal(mlx_vector_array_size(parts), 2);
@@ -67,7 +70,36 @@ static void reductions_scans_and_sorts(void **state) {
   GIVES(mlx_topk(&r, a, 1, S), 6);
   GIVES(mlx_softmax_axis(&r, r, 0, true, S), 1);
   GIVES(mlx_logsumexp_axis(&r, a, 0, false, S), 6.0485873f, 5.0181499f, 4.1269280f);
+  GIVES(mlx_mean(&r, a, false, S), 3.5f);
+  GIVES(mlx_mean_axis(&r, a, 1, false, S), 2, 5);
+  GIVES(mlx_mean_axes(&r, a, (const int[]){0, 1}, 2, true, S), 3.5f);
+  GIVES(mlx_var(&r, a, false, 1, S), 3.5f);
+  GIVES(mlx_var_axis(&r, a, 0, false, 0, S), 2.25f, 4, 1);
+  GIVES(mlx_var_axes(&r, a, (const int[]){0}, 1, false, 1, S), 4.5f, 8, 2);
+  GIVES(mlx_std_axis(&r, a, 0, false, 0, S), 1.5f, 2, 1);
+  GIVES(mlx_std_axes(&r, a, (const int[]){0}, 1, false, 0, S), 1.5f, 2, 1);
+  GIVES(mlx_std(&r, a, true, 1, S), 1.8708287f);
+  GIVES(mlx_median(&r, a, (const int[]){0, 1}, 2, false, S), 3.5f);
+  GIVES(mlx_number_of_elements(&r, a, (const int[]){-1}, 1, false, MLX_INT32, S), 3);
   mlx_array_free(a);
+}
+
+static void matrices_and_diagonals(void **state) {
+  (void)state;
+  mlx_array a = FLOATS(1, 2, 3, 4), v = FLOATS(1, 2);
+  assert_int_equal(mlx_reshape(&a, a, (const int[]){2, 2}, 2, S), 0);
+  GIVES(mlx_linspace(&r, 0, 1, 3, MLX_FLOAT32, S), 0, 0.5f, 1);
+  GIVES(mlx_eye(&r, 2, 3, 1, MLX_FLOAT32, S), 0, 1, 0, 0, 0, 1);
+  GIVES(mlx_identity(&r, 2, MLX_INT32, S), 1, 0, 0, 1);
+  GIVES(mlx_tri(&r, 2, 2, 0, MLX_FLOAT32, S), 1, 0, 1, 1);
+  GIVES(mlx_tril(&r, a, 0, S), 1, 0, 3, 4);
+  GIVES(mlx_triu(&r, a, 1, S), 0, 2, 0, 0);
+  GIVES(mlx_diag(&r, v, 0, S), 1, 0, 0, 2);
+  GIVES(mlx_diagonal(&r, a, 0, 0, 1, S), 1, 4);
+  GIVES(mlx_trace(&r, a, 0, 0, 1, MLX_FLOAT32, S), 5);
+  GIVES(mlx_kron(&r, v, v, S), 1, 2, 2, 4);
+  mlx_array_free(a);
+  mlx_array_free(v);
 }
 
 static void shapes_cuts_and_joins(void **state) {
@@ -246,13 +278,9 @@ static void random_numbers_are_mlxs(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
   const struct CMUnitTest tests[] = {
-      TEST(elementwise_operations),
-      TEST(reductions_scans_and_sorts),
-      TEST(shapes_cuts_and_joins),
-      TEST(elements_by_index),
-      TEST(products),
-      TEST(fast_operations),
-      TEST(random_numbers_are_mlxs),
+      TEST(elementwise_operations), TEST(reductions_scans_and_sorts), TEST(matrices_and_diagonals),
+      TEST(shapes_cuts_and_joins),  TEST(elements_by_index),          TEST(products),
+      TEST(fast_operations),        TEST(random_numbers_are_mlxs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,6 +323,29 @@ static void matrices_and_spaced_numbers(void **state) {
   assert_error(mx_tril(mx_arange(0, 3, 1, MX_INT32), 0), "[tril] array must be at least 2-D");
 }
 
+static void diagonals_and_kronecker_products(void **state) {
+  (void)state;
+  mx a = mx_reshape(mx_arange(0, 24, 1, MX_INT32), MX_INTS(2, 3, 4));
+  assert_array(mx_diagonal(a, 0, 0, 1), MX_INTS(4, 2), 0, 16, 1, 17, 2, 18, 3, 19);
+  assert_array(mx_diagonal(a, 1, -1, 1), MX_INTS(2, 2), 4, 9, 16, 21);
+  assert_array(mx_diagonal(a, -1, -1, 1), MX_INTS(2, 3), 1, 6, 11, 13, 18, 23);
+  assert_array(mx_diagonal(a, 9, 1, 2), MX_INTS(2, 0), 0);
+  mx v = mx_array_new((float[]){1, 2}, MX_INTS(2), MX_FLOAT32);
+  assert_array(mx_diag(v, 0), MX_INTS(2, 2), 1, 0, 0, 2);
+  assert_array(mx_diag(v, -1), MX_INTS(3, 3), 0, 0, 0, 1, 0, 0, 0, 2, 0);
+  assert_array(mx_diag(mx_diag(v, 2), 2), MX_INTS(2), 1, 2);
+  assert_array(mx_trace(a, 1, 1, 2, MX_INT64), MX_INTS(2), 18, 54);
+  assert_error(mx_diagonal(v, 0, 0, 1),
+               "[diagonal] Array must have at least two dimensions, but got 1 dimensions.");
+  assert_error(mx_trace(a, 0, 1, -2, MX_INT32), "[trace] axis1 and axis2 cannot be the same axis");
+  assert_error(mx_diag(a, 0), "[diag] array must be 1-D or 2-D, got array with 3 dimensions.");
+  mx b = mx_array_new((float[]){1, 2, 3, 4}, MX_INTS(2, 2), MX_FLOAT32);
+  assert_array(mx_kron(b, v), MX_INTS(2, 4), 1, 2, 2, 4, 3, 6, 4, 8);
+  assert_array(mx_kron(v, b), MX_INTS(2, 4), 1, 2, 2, 4, 3, 4, 6, 8);
+  assert_array(mx_number_of_elements(a, MX_INTS(0, -1), false, MX_INT32), ((mx_ints){NULL, 0}), 8);
+  assert_array(mx_number_of_elements(a, MX_INTS(-1), true, MX_FLOAT32), ((mx_ints){NULL, 0}), 0.25);
+}
+
 static void whole_arrays_compare(void **state) {
   (void)state;
   mx a = mx_array_new((float[]){1, 2, NAN}, MX_INTS(3), MX_FLOAT32);
@@ -376,6 +399,7 @@ int main(void) {
       scoped_test(complex_functions_that_mlx_lacks_follow_mathematics),
       scoped_test(scalars_empties_and_broadcasts),
       scoped_test(matrices_and_spaced_numbers),
+      scoped_test(diagonals_and_kronecker_products),
       scoped_test(whole_arrays_compare),
       scoped_test(bad_calls_say_why),
       scoped_test(dying_operands_give_their_memory),

@@ -92,6 +92,10 @@ int mlx_greater(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_
 int mlx_greater_equal(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 int mlx_isclose(mlx_array *res, const mlx_array a, const mlx_array b, double rtol, double atol,
                 bool equal_nan, const mlx_stream s);
+int mlx_allclose(mlx_array *res, const mlx_array a, const mlx_array b, double rtol, double atol,
+                 bool equal_nan, const mlx_stream s);
+int mlx_array_equal(mlx_array *res, const mlx_array a, const mlx_array b, bool equal_nan,
+                    const mlx_stream s);
 int mlx_isnan(mlx_array *res, const mlx_array a, const mlx_stream s);
 int mlx_isinf(mlx_array *res, const mlx_array a, const mlx_stream s);
 int mlx_isposinf(mlx_array *res, const mlx_array a, const mlx_stream s);
@@ -133,6 +137,24 @@ int mlx_logsumexp_axes(mlx_array *res, const mlx_array a, const int *axes, size_
 int mlx_logsumexp_axis(mlx_array *res, const mlx_array a, int axis, bool keepdims,
                        const mlx_stream s);
 int mlx_logsumexp(mlx_array *res, const mlx_array a, bool keepdims, const mlx_stream s);
+int mlx_mean_axes(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num,
+                  bool keepdims, const mlx_stream s);
+int mlx_mean_axis(mlx_array *res, const mlx_array a, int axis, bool keepdims, const mlx_stream s);
+int mlx_mean(mlx_array *res, const mlx_array a, bool keepdims, const mlx_stream s);
+int mlx_var_axes(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num, bool keepdims,
+                 int ddof, const mlx_stream s);
+int mlx_var_axis(mlx_array *res, const mlx_array a, int axis, bool keepdims, int ddof,
+                 const mlx_stream s);
+int mlx_var(mlx_array *res, const mlx_array a, bool keepdims, int ddof, const mlx_stream s);
+int mlx_std_axes(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num, bool keepdims,
+                 int ddof, const mlx_stream s);
+int mlx_std_axis(mlx_array *res, const mlx_array a, int axis, bool keepdims, int ddof,
+                 const mlx_stream s);
+int mlx_std(mlx_array *res, const mlx_array a, bool keepdims, int ddof, const mlx_stream s);
+int mlx_median(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num, bool keepdims,
+               const mlx_stream s);
+int mlx_number_of_elements(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num,
+                           bool inverted, mlx_dtype dtype, const mlx_stream s);
 int mlx_softmax_axes(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num,
                      bool precise, const mlx_stream s);
 int mlx_softmax_axis(mlx_array *res, const mlx_array a, int axis, bool precise, const mlx_stream s);
@@ -180,6 +202,12 @@ int mlx_tensordot_axis(mlx_array *res, const mlx_array a, const mlx_array b, int
                        const mlx_stream s);
 int mlx_outer(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 int mlx_inner(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
+int mlx_kron(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
+int mlx_diagonal(mlx_array *res, const mlx_array a, int offset, int axis1, int axis2,
+                 const mlx_stream s);
+int mlx_diag(mlx_array *res, const mlx_array a, int k, const mlx_stream s);
+int mlx_trace(mlx_array *res, const mlx_array a, int offset, int axis1, int axis2, mlx_dtype dtype,
+              const mlx_stream s);
 int mlx_quantize(mlx_vector_array *res, const mlx_array w, mlx_optional_int group_size,
                  mlx_optional_int bits, const char *mode, const mlx_stream s);
 int mlx_dequantize(mlx_array *res, const mlx_array w, const mlx_array scales,
@@ -210,6 +238,13 @@ int mlx_ones(mlx_array *res, const int *shape, size_t shape_num, mlx_dtype dtype
 int mlx_ones_like(mlx_array *res, const mlx_array a, const mlx_stream s);
 int mlx_arange(mlx_array *res, double start, double stop, double step, mlx_dtype dtype,
                const mlx_stream s);
+int mlx_linspace(mlx_array *res, double start, double stop, int num, mlx_dtype dtype,
+                 const mlx_stream s);
+int mlx_eye(mlx_array *res, int n, int m, int k, mlx_dtype dtype, const mlx_stream s);
+int mlx_identity(mlx_array *res, int n, mlx_dtype dtype, const mlx_stream s);
+int mlx_tri(mlx_array *res, int n, int m, int k, mlx_dtype type, const mlx_stream s);
+int mlx_tril(mlx_array *res, const mlx_array x, int k, const mlx_stream s);
+int mlx_triu(mlx_array *res, const mlx_array x, int k, const mlx_stream s);
 
 /* ---- Types and copies ---- */
 int mlx_astype(mlx_array *res, const mlx_array a, mlx_dtype dtype, const mlx_stream s);

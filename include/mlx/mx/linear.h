@@ -38,6 +38,18 @@ MX_API mx mx_tensordot_axes(mx a, mx b, mx_ints axes_a, mx_ints axes_b);
 MX_API mx mx_outer(mx a, mx b);
 /* Sums of products over the last axes of both. */
 MX_API mx mx_inner(mx a, mx b);
+/* Each element of a times the whole of b, block by block: along every axis the length is the
+ * product of both. The one with fewer axes gets more in front. An error where either is empty. */
+MX_API mx mx_kron(mx a, mx b);
+
+/* a[..., i, ..., i + offset, ...] over axis1 and axis2, as the last axis of the result; both axes
+ * go. The diagonal of a is 0, above it offset is positive. At least two axes. */
+MX_API mx mx_diagonal(mx a, int offset, int axis1, int axis2);
+/* A matrix's diagonal k; or, of a vector [n], the matrix [n + |k|, n + |k|] with it on diagonal k.
+ */
+MX_API mx mx_diag(mx a, int k);
+/* The sum of that diagonal, summed as dtype. */
+MX_API mx mx_trace(mx a, int offset, int axis1, int axis2, mx_dtype dtype);
 
 /* Affine quantisation: weight = scale * q + bias, q of `bits` bits (2, 3, 4, 5, 6, 8), one scale
  * and one bias for each group of `group_size` (32, 64, 128) along the last axis. Packed into uint32

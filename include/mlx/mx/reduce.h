@@ -59,6 +59,9 @@ MX_API mx mx_std_with(mx a, mx_var_args args);
 #define mx_var(a, ...) mx_var_with(a, MX_VAR_ARGS_(__VA_ARGS__))
 #define mx_std(a, ...) mx_std_with(a, MX_VAR_ARGS_(__VA_ARGS__))
 
+/* The product of these axes' lengths (or 1 over it) as a scalar of dtype. */
+MX_API mx mx_number_of_elements(mx a, mx_ints axes, bool inverted, mx_dtype dtype);
+
 typedef struct mx_arg_reduce_args {
   int axis; /* without: over the flattened array */
   bool keepdims;
