@@ -46,7 +46,7 @@ void mlx_lm_detokenizer_free(mlx_lm_detokenizer *d) {
 }
 
 static bool ends_unfinished(const mx_str *s, size_t from) {
-  return s->size >= from + 3 && !memcmp(s->data + s->size - 3, REPLACEMENT, 3);
+  return s->data && s->size >= from + 3 && !memcmp(s->data + s->size - 3, REPLACEMENT, 3);
 }
 
 /* Settles what is pending, as text of `bytes`, unless its end may still become a character. */
