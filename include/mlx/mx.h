@@ -8,6 +8,7 @@
 #include "mlx/mx/dtype.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/error.h"
+#include "mlx/mx/export.h"
 #include "mlx/mx/fast.h"
 #include "mlx/mx/index.h"
 #include "mlx/mx/io.h"

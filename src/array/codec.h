@@ -32,16 +32,22 @@ void mx_state_text(mx_state *s, char **text);
 /* A class of MLX's, and one of the primitives that it stands for here. A class whose state tells
  * several primitives apart has an entry for each, one after another. */
 typedef struct mx_codec {
-  const char *name; /* the class; NULL ends a list */
+  const char *name; /* the class; "" where MLX has none, NULL at the end of a list */
   const mx_primitive *primitive;
-  /* Writes the parameters, or reads them into params (zeroed, primitive->params_size bytes or
-   * more); returns the entry that they belong to, NULL where they make no sense. NULL: there is no
-   * state. */
-  const struct mx_codec *(*visit)(mx_state *s, const struct mx_codec *codec, void *params);
   int variant; /* what tells the entries of one class apart */
+  /* Writes the parameters, or reads them into params (zeroed, MX_CODEC_PARAMS bytes); returns the
+   * entry that they belong to, NULL where they make no sense. NULL: there is no state. */
+  const struct mx_codec *(*visit)(mx_state *s, const struct mx_codec *codec, void *params);
+  /* What is read is made by the public constructors, with all their checks: by the first of these
+   * that there is. */
+  mx (*unary)(mx a);
+  mx (*binary)(mx a, mx b);
+  bool (*build)(const void *params, const mx *inputs, int count, mx *outputs, int output_count);
   /* For primitives that MLX makes of others (their name is ""): the same in terms of those. */
   bool (*expand)(const mx_node *node, const mx *inputs, mx *outputs);
 } mx_codec;
+
+enum { MX_CODEC_PARAMS = 4096 };
 
 /* Writes the entry's variant as an int or a bool; or reads one, and returns the entry of the same
  * class that has it (NULL: none). */

@@ -158,50 +158,6 @@ static const mx_primitive divmod = {.name = "DivMod",
                                     .vmap = vmap_divmod,
                                     .output_shape = mx_shape_of_first};
 
-/* ---- In MLX's files ---- */
-
-/* Integers are divided by a primitive of their own here. */
-static const mx_codec *visit_divide(mx_state *s, const mx_codec *codec, void *params) {
-  (void)params;
-  if (s->mode == MX_STATE_WRITE) return codec;
-  bool floats = s->input_count && mx_is_subdtype(s->inputs[0]->dtype, MX_KIND_INEXACT);
-  return floats == (codec->variant == 0) ? codec : codec + 1;
-}
-
-#define CLASS(shown, op) \
-  { shown, &primitives[MX_BINARY_##op], NULL, 0, NULL }
-#define BITS(op, variant) \
-  { "BitwiseBinary", &primitives[MX_BINARY_##op], mx_visit_variant, variant, NULL }
-const mx_codec mx_binary_codecs[] = {
-    BITS(bitwise_and, 0),
-    BITS(bitwise_or, 1),
-    BITS(bitwise_xor, 2),
-    BITS(left_shift, 3),
-    BITS(right_shift, 4),
-    {"Divide", &primitives[MX_BINARY_divide], visit_divide, 0, NULL},
-    {"Divide", &primitives[MX_BINARY_quotient], visit_divide, 1, NULL},
-    {"Equal", &primitives[MX_BINARY_equal], mx_visit_flag, false, NULL},
-    {"Equal", &primitives[MX_BINARY_nan_equal], mx_visit_flag, true, NULL},
-    {"LogicalAnd", &logical_and, NULL, 0, NULL},
-    {"LogicalOr", &logical_or, NULL, 0, NULL},
-    {"DivMod", &divmod, NULL, 0, NULL},
-    CLASS("Add", add),
-    CLASS("ArcTan2", arctan2),
-    CLASS("Greater", greater),
-    CLASS("GreaterEqual", greater_equal),
-    CLASS("Less", less),
-    CLASS("LessEqual", less_equal),
-    CLASS("LogAddExp", logaddexp),
-    CLASS("Maximum", maximum),
-    CLASS("Minimum", minimum),
-    CLASS("Multiply", multiply),
-    CLASS("NotEqual", not_equal),
-    CLASS("Power", power),
-    CLASS("Remainder", remainder),
-    CLASS("Subtract", subtract),
-    {0},
-};
-
 /* ---- Constructors ---- */
 
 /* Both of this dtype and of one shape. */
@@ -314,3 +270,62 @@ mx mx_clip(mx a, mx low, mx high) {
   mx out = low ? mx_maximum(a, low) : a;
   return high ? mx_minimum(out, high) : out;
 }
+
+/* ---- In MLX's files ---- */
+
+/* Integers are divided by a primitive of their own here. */
+static const mx_codec *visit_divide(mx_state *s, const mx_codec *codec, void *params) {
+  (void)params;
+  if (s->mode == MX_STATE_WRITE) return codec;
+  bool floats = s->input_count && mx_is_subdtype(s->inputs[0]->dtype, MX_KIND_INEXACT);
+  return floats == (codec->variant == 0) ? codec : codec + 1;
+}
+
+static mx nan_equal(mx a, mx b) {
+  return a && b ? make(&primitives[MX_BINARY_nan_equal], a, b, mx_promote_types(a->dtype, b->dtype),
+                       MX_BOOL)
+                : NULL;
+}
+
+static bool build_divmod(const void *params, const mx *in, int count, mx *out, int output_count) {
+  (void)params;
+  return count == 2 && output_count == 2 && mx_divmod(in[0], in[1], out);
+}
+
+#define CLASS(shown, op) \
+  { .name = shown, .primitive = &primitives[MX_BINARY_##op], .binary = mx_##op }
+#define VARIANT(shown, op, visit_it, which, constructor)                                          \
+  {                                                                                               \
+    .name = shown, .primitive = &primitives[MX_BINARY_##op], .variant = which, .visit = visit_it, \
+    .binary = constructor                                                                         \
+  }
+#define BITS(op, which) VARIANT("BitwiseBinary", op, mx_visit_variant, which, mx_##op)
+const mx_codec mx_binary_codecs[] = {
+    BITS(bitwise_and, 0),
+    BITS(bitwise_or, 1),
+    BITS(bitwise_xor, 2),
+    BITS(left_shift, 3),
+    BITS(right_shift, 4),
+    VARIANT("Divide", divide, visit_divide, 0, mx_divide),
+    VARIANT("Divide", quotient, visit_divide, 1, mx_floor_divide),
+    VARIANT("Equal", equal, mx_visit_flag, false, mx_equal),
+    VARIANT("Equal", nan_equal, mx_visit_flag, true, nan_equal),
+    {.name = "LogicalAnd", .primitive = &logical_and, .binary = mx_logical_and},
+    {.name = "LogicalOr", .primitive = &logical_or, .binary = mx_logical_or},
+    {.name = "DivMod", .primitive = &divmod, .build = build_divmod},
+    CLASS("Add", add),
+    CLASS("ArcTan2", arctan2),
+    CLASS("Greater", greater),
+    CLASS("GreaterEqual", greater_equal),
+    CLASS("Less", less),
+    CLASS("LessEqual", less_equal),
+    CLASS("LogAddExp", logaddexp),
+    CLASS("Maximum", maximum),
+    CLASS("Minimum", minimum),
+    CLASS("Multiply", multiply),
+    CLASS("NotEqual", not_equal),
+    CLASS("Power", power),
+    CLASS("Remainder", remainder),
+    CLASS("Subtract", subtract),
+    {0},
+};

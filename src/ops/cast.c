@@ -223,8 +223,24 @@ static const mx_codec *visit_dtype(mx_state *s, const mx_codec *codec, void *par
   return codec;
 }
 
+static bool build_astype(const void *params, const mx *in, int count, mx *out, int outputs) {
+  return count == 1 && outputs == 1 && (out[0] = mx_astype(in[0], *(const mx_dtype *)params));
+}
+
+static bool build_view(const void *params, const mx *in, int count, mx *out, int outputs) {
+  return count == 1 && outputs == 1 && (out[0] = mx_view(in[0], *(const mx_dtype *)params));
+}
+
+static bool build_depends(const void *params, const mx *in, int count, mx *out, int outputs) {
+  (void)params;
+  return outputs <= count && mx_depends(in, outputs, in + outputs, count - outputs, out);
+}
+
 const mx_codec mx_cast_codecs[] = {
-    {"AsType", &astype, visit_dtype, 0, NULL}, {"Copy", &copy, NULL, 0, NULL},
-    {"Depends", &depends, NULL, 0, NULL},      {"StopGradient", &stop_gradient, NULL, 0, NULL},
-    {"View", &view, visit_dtype, 0, NULL},     {0},
+    {.name = "AsType", .primitive = &astype, .visit = visit_dtype, .build = build_astype},
+    {.name = "Copy", .primitive = &copy, .unary = mx_copy},
+    {.name = "Depends", .primitive = &depends, .build = build_depends},
+    {.name = "StopGradient", .primitive = &stop_gradient, .unary = mx_stop_gradient},
+    {.name = "View", .primitive = &view, .visit = visit_dtype, .build = build_view},
+    {0},
 };

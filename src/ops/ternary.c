@@ -15,8 +15,6 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
 static const mx_primitive where = {
     .name = "Select", .eval = {eval}, .output_shape = mx_shape_of_first};
 
-const mx_codec mx_ternary_codecs[] = {{"Select", &where, NULL, 0, NULL}, {0}};
-
 mx mx_where(mx condition, mx a, mx b) {
   if (!condition || !a || !b) return NULL;
   mx_dtype dtype = mx_promote_types(a->dtype, b->dtype);
@@ -24,3 +22,10 @@ mx mx_where(mx condition, mx a, mx b) {
   if (!in[0] || !in[1] || !in[2] || !mx_broadcast_arrays(in, 3, in)) return NULL;
   return mx_make_node(&where, NULL, mx_spec_like(in[0], dtype), in, 3);
 }
+
+static bool build(const void *params, const mx *in, int count, mx *out, int output_count) {
+  (void)params;
+  return count == 3 && output_count == 1 && (out[0] = mx_where(in[0], in[1], in[2]));
+}
+
+const mx_codec mx_ternary_codecs[] = {{.name = "Select", .primitive = &where, .build = build}, {0}};

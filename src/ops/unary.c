@@ -120,72 +120,6 @@ static const mx_primitive primitives[MX_UNARY_COUNT] = {
     PRIMITIVE(tan, "Tan"),           PRIMITIVE(tanh, "Tanh"),
 };
 
-/* ---- In MLX's files ---- */
-
-/* MLX compares where this asks. */
-static bool expand(const mx_node *node, const mx *in, mx *out) {
-  mx x = in[0];
-  if (!x) return false;
-  mx high = mx_scalar(INFINITY, x->dtype), low = mx_scalar(-INFINITY, x->dtype);
-  mx infinite = mx_logical_or(mx_equal(x, high), mx_equal(x, low));
-  switch (op_of(node)) {
-  case MX_UNARY_isnan: out[0] = mx_not_equal(x, x); break;
-  case MX_UNARY_isposinf: out[0] = mx_equal(x, high); break;
-  case MX_UNARY_isneginf: out[0] = mx_equal(x, low); break;
-  case MX_UNARY_isinf: out[0] = infinite; break;
-  default: out[0] = mx_logical_not(mx_logical_or(infinite, mx_not_equal(x, x))); break;
-  }
-  return out[0] != NULL;
-}
-
-#define CLASS(shown, op) \
-  { shown, &primitives[MX_UNARY_##op], NULL, 0, NULL }
-#define EXPANDED(op) \
-  { "", &primitives[MX_UNARY_##op], NULL, 0, expand }
-const mx_codec mx_unary_codecs[] = {
-    {"Log", &primitives[MX_UNARY_log2], mx_visit_variant, 0, NULL},
-    {"Log", &primitives[MX_UNARY_log10], mx_visit_variant, 1, NULL},
-    {"Log", &primitives[MX_UNARY_log], mx_visit_variant, 2, NULL},
-    {"Sqrt", &primitives[MX_UNARY_sqrt], mx_visit_flag, false, NULL},
-    {"Sqrt", &primitives[MX_UNARY_rsqrt], mx_visit_flag, true, NULL},
-    CLASS("Abs", abs),
-    CLASS("ArcCos", arccos),
-    CLASS("ArcCosh", arccosh),
-    CLASS("ArcSin", arcsin),
-    CLASS("ArcSinh", arcsinh),
-    CLASS("ArcTan", arctan),
-    CLASS("ArcTanh", arctanh),
-    CLASS("BitwiseInvert", bitwise_invert),
-    CLASS("Ceil", ceil),
-    CLASS("Conjugate", conjugate),
-    CLASS("Cos", cos),
-    CLASS("Cosh", cosh),
-    CLASS("Erf", erf),
-    CLASS("ErfInv", erfinv),
-    CLASS("Exp", exp),
-    CLASS("Expm1", expm1),
-    CLASS("Floor", floor),
-    CLASS("Imag", imag),
-    CLASS("Log1p", log1p),
-    CLASS("LogicalNot", logical_not),
-    CLASS("Negative", negative),
-    CLASS("Real", real),
-    CLASS("Round", round),
-    CLASS("Sigmoid", sigmoid),
-    CLASS("Sign", sign),
-    CLASS("Sin", sin),
-    CLASS("Sinh", sinh),
-    CLASS("Square", square),
-    CLASS("Tan", tan),
-    CLASS("Tanh", tanh),
-    EXPANDED(isfinite),
-    EXPANDED(isinf),
-    EXPANDED(isnan),
-    EXPANDED(isneginf),
-    EXPANDED(isposinf),
-    {0},
-};
-
 /* ---- Constructors ---- */
 
 static bool is_float(mx a) { return mx_is_subdtype(a->dtype, MX_KIND_INEXACT); }
@@ -346,3 +280,76 @@ mx mx_nan_to_num_with(mx a, mx_nan_to_num_args args) {
   out = mx_where(mx_isposinf(a), high, out);
   return mx_where(mx_isneginf(a), low, out);
 }
+
+/* ---- In MLX's files ---- */
+
+/* MLX compares where this asks. */
+static bool expand(const mx_node *node, const mx *in, mx *out) {
+  mx x = in[0];
+  if (!x) return false;
+  mx high = mx_scalar(INFINITY, x->dtype), low = mx_scalar(-INFINITY, x->dtype);
+  mx infinite = mx_logical_or(mx_equal(x, high), mx_equal(x, low));
+  switch (op_of(node)) {
+  case MX_UNARY_isnan: out[0] = mx_not_equal(x, x); break;
+  case MX_UNARY_isposinf: out[0] = mx_equal(x, high); break;
+  case MX_UNARY_isneginf: out[0] = mx_equal(x, low); break;
+  case MX_UNARY_isinf: out[0] = infinite; break;
+  default: out[0] = mx_logical_not(mx_logical_or(infinite, mx_not_equal(x, x))); break;
+  }
+  return out[0] != NULL;
+}
+
+static mx round_to_integer(mx a) { return mx_round(a); }
+
+#define CLASS(shown, op) \
+  { .name = shown, .primitive = &primitives[MX_UNARY_##op], .unary = mx_##op }
+#define VARIANT(shown, op, visit_it, which)                                                      \
+  {                                                                                              \
+    .name = shown, .primitive = &primitives[MX_UNARY_##op], .variant = which, .visit = visit_it, \
+    .unary = mx_##op                                                                             \
+  }
+#define EXPANDED(op) \
+  { .name = "", .primitive = &primitives[MX_UNARY_##op], .expand = expand }
+const mx_codec mx_unary_codecs[] = {
+    VARIANT("Log", log2, mx_visit_variant, 0),
+    VARIANT("Log", log10, mx_visit_variant, 1),
+    VARIANT("Log", log, mx_visit_variant, 2),
+    VARIANT("Sqrt", sqrt, mx_visit_flag, false),
+    VARIANT("Sqrt", rsqrt, mx_visit_flag, true),
+    CLASS("Abs", abs),
+    CLASS("ArcCos", arccos),
+    CLASS("ArcCosh", arccosh),
+    CLASS("ArcSin", arcsin),
+    CLASS("ArcSinh", arcsinh),
+    CLASS("ArcTan", arctan),
+    CLASS("ArcTanh", arctanh),
+    CLASS("BitwiseInvert", bitwise_invert),
+    CLASS("Ceil", ceil),
+    CLASS("Conjugate", conjugate),
+    CLASS("Cos", cos),
+    CLASS("Cosh", cosh),
+    CLASS("Erf", erf),
+    CLASS("ErfInv", erfinv),
+    CLASS("Exp", exp),
+    CLASS("Expm1", expm1),
+    CLASS("Floor", floor),
+    CLASS("Imag", imag),
+    CLASS("Log1p", log1p),
+    CLASS("LogicalNot", logical_not),
+    CLASS("Negative", negative),
+    CLASS("Real", real),
+    {.name = "Round", .primitive = &primitives[MX_UNARY_round], .unary = round_to_integer},
+    CLASS("Sigmoid", sigmoid),
+    CLASS("Sign", sign),
+    CLASS("Sin", sin),
+    CLASS("Sinh", sinh),
+    CLASS("Square", square),
+    CLASS("Tan", tan),
+    CLASS("Tanh", tanh),
+    EXPANDED(isfinite),
+    EXPANDED(isinf),
+    EXPANDED(isnan),
+    EXPANDED(isneginf),
+    EXPANDED(isposinf),
+    {0},
+};

@@ -87,6 +87,7 @@ void tr_graph_free(tr_graph *g) {
 typedef struct {
   const tr_graph *graph;
   bool shapeless;
+  tr_make make;
   mx_ptr_map places; /* step -> its place in values */
   MX_VEC(mx) values; /* what the steps' outputs have become, one after another */
 } replay;
@@ -124,7 +125,7 @@ static bool step(replay *r, mx a) {
     specs[o] = outs == 1 ? mx_spec_like(a, a->dtype) : node->specs[o];
     if (r->shapeless) good = infer(node, in, (int)o, &specs[o], shapes[o]);
   }
-  good = good && mx_node_again(node, in, specs, out);
+  good = good && r->make(node, in, specs, out);
   if (good) set_value(r, a, out, (int)outs);
   free(in);
   free(specs);
@@ -133,7 +134,12 @@ static bool step(replay *r, mx a) {
 }
 
 bool tr_graph_replay(const tr_graph *g, const mx *inputs, bool shapeless, mx_arrays *outputs) {
-  replay r = {.graph = g, .shapeless = shapeless};
+  return tr_graph_replay_by(g, inputs, shapeless, mx_node_again, outputs);
+}
+
+bool tr_graph_replay_by(const tr_graph *g, const mx *inputs, bool shapeless, tr_make make,
+                        mx_arrays *outputs) {
+  replay r = {.graph = g, .shapeless = shapeless, .make = make};
   bool good = true;
   for (size_t i = 0; i < g->inputs.size; i++) set_value(&r, g->inputs.data[i], &inputs[i], 1);
   for (size_t i = 0; i < g->tape.size && good; i++)

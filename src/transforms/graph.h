@@ -25,4 +25,9 @@ void tr_graph_free(tr_graph *g);
  * after mx_fail. */
 bool tr_graph_replay(const tr_graph *g, const mx *inputs, bool shapeless, mx_arrays *outputs);
 
+/* The same, each step made by `make` in place of mx_node_again. */
+typedef bool (*tr_make)(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out);
+bool tr_graph_replay_by(const tr_graph *g, const mx *inputs, bool shapeless, tr_make make,
+                        mx_arrays *outputs);
+
 #endif
