@@ -32,7 +32,7 @@ target_link_options(mlxc_shared PRIVATE -Wl,-z,nodelete)
 
 # The language-model library sees the core through its public headers; of src/ it uses base alone
 # (strings, vectors, maps), of which its shared build holds a copy of its own.
-room(LM_SOURCES src/lm)
+room(LM_SOURCES src/lm src/train)
 if(LM_SOURCES)
   add_library(lm_objects OBJECT ${LM_SOURCES})
   target_include_directories(lm_objects PRIVATE src include)

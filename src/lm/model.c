@@ -39,6 +39,7 @@ static bool load_state(mlx_lm_model *m, const char *directory) {
   bool good = m->family->load(m->state, m->config, weights) && lm_weights_check_all_used(weights);
   m->bindings = weights->bindings;
   weights->bindings = (lm_bindings){0};
+  lm_list_parameters(m);
   lm_weights_free(weights);
   return good;
 }
@@ -65,6 +66,7 @@ void mlx_lm_model_free(mlx_lm_model *m) {
   m->family->release(m->state);
   free(m->state);
   lm_bindings_free(&m->bindings);
+  lm_parameters_free(&m->parameters);
   lm_config_free(m->config);
   free(m);
 }

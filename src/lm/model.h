@@ -22,15 +22,28 @@ typedef struct lm_family {
   int (*vocab_size)(const void *model);
 } lm_family;
 
+/* An array of the model under its checkpoint's name. */
+typedef struct lm_parameter {
+  char *name;
+  mx *place; /* in the family's struct */
+} lm_parameter;
+
+typedef MX_VEC(lm_parameter) lm_parameters;
+
 struct mlx_lm_model {
   const lm_family *family;
   void *state;
   lm_config *config;
   lm_bindings bindings; /* into state */
+  lm_parameters parameters;
   size_t nbytes;
 };
 
 /* The family of the config's model_type; NULL after mx_fail. */
 const lm_family *lm_family_of(lm_config *config);
+
+/* Lists what was bound, as the model's parameters. */
+void lm_list_parameters(mlx_lm_model *m);
+void lm_parameters_free(lm_parameters *list);
 
 #endif
