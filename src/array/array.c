@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Thread_local int mx_tracing;
+_Thread_local int mx_tracing, mx_tracing_any_shape;
 
 mx mx_array_alloc(mx_dtype dtype, const int *shape, int ndim) {
   if ((unsigned)dtype >= MX_DTYPE_COUNT) return mx_fail("[array] Invalid dtype %d", (int)dtype);

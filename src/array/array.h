@@ -77,6 +77,9 @@ bool mx_ensure(mx a);
 /* How many transforms trace a function on this thread: while there are any, evaluation keeps the
  * graph of tracers. */
 extern _Thread_local int mx_tracing;
+/* How many of them trace for inputs of any shape: while there are any, operations that depend on
+ * their operands' shapes say so in the graph. */
+extern _Thread_local int mx_tracing_any_shape;
 
 static inline bool mx_same_shape(const int *a, const int *b, int ndim) {
   for (int i = 0; i < ndim; i++)

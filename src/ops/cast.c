@@ -104,7 +104,12 @@ static const mx_primitive stop_gradient = {.name = "StopGradient",
                                            SHARING,
                                            .vmap = vmap_share,
                                            .output_shape = mx_shape_of_first};
-static const mx_primitive depends = {.name = "Depends", SHARING, .vmap = vmap_depends};
+static int shape_of_same(const mx_node *node, const mx *in, int output, int *shape) {
+  return mx_shape_of_first(node, in + output, 0, shape);
+}
+
+static const mx_primitive depends = {
+    .name = "Depends", SHARING, .vmap = vmap_depends, .output_shape = shape_of_same};
 
 mx mx_copy(mx a) { return a ? mx_make(&copy, NULL, mx_spec_like(a, a->dtype), a) : NULL; }
 
@@ -159,8 +164,28 @@ static bool eval_contiguous(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive contiguous = {
-    .name = "Contiguous", .params_size = sizeof(contiguous_params), .eval = {eval_contiguous}};
+static bool vjp_contiguous(const mx_node *node, const mx *primals, const mx *cotangents,
+                           const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)node, (void)primals, (void)argnums, (void)count, (void)outputs;
+  return (vjps[0] = cotangents[0]) != NULL;
+}
+
+MX_LINEAR_JVP(jvp_contiguous, t)
+
+static bool vmap_contiguous(const mx_node *node, const mx *in, const int *axes, mx *out,
+                            int *out_axes) {
+  bool any = MX_PARAMS(contiguous_params, node)->allow_col_major;
+  out_axes[0] = axes[0];
+  return (out[0] = mx_contiguous(in[0], .allow_col_major = any)) != NULL;
+}
+
+static const mx_primitive contiguous = {.name = "Contiguous",
+                                        .params_size = sizeof(contiguous_params),
+                                        .eval = {eval_contiguous},
+                                        .vjp = vjp_contiguous,
+                                        .jvp = jvp_contiguous,
+                                        .vmap = vmap_contiguous,
+                                        .output_shape = mx_shape_of_first};
 
 mx mx_contiguous_with(mx a, mx_contiguous_args args) {
   if (!a) return NULL;
@@ -194,24 +219,50 @@ static bool eval_view(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive view = {.name = "View", .eval = {eval_view}};
+/* The shape under the other dtype; -1 after mx_fail. */
+static int viewed_shape(mx a, mx_dtype dtype, int *shape) {
+  int from = (int)mx_dtype_size(a->dtype), to = (int)mx_dtype_size(dtype);
+  if (a->ndim == 0 && from != to) {
+    mx_fail("[view] Changing the type of a scalar is only allowed for types with the same size.");
+    return -1;
+  }
+  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
+  int *last = shape + a->ndim - 1;
+  if (from < to && *last % (to / from)) {
+    mx_fail("[view] When viewing as a larger dtype, the size in bytes of the last axis must be a "
+            "multiple of the requested type size.");
+    return -1;
+  }
+  if (from < to) *last /= to / from;
+  if (from > to) *last *= from / to;
+  return a->ndim;
+}
+
+static int view_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)output;
+  return viewed_shape(in[0], *MX_PARAMS(mx_dtype, node), shape);
+}
+
+/* The last axis, whose length may change, must stay the last. */
+static bool vmap_view(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  bool last = axes[0] == in[0]->ndim - 1 && in[0]->ndim > 1;
+  out_axes[0] = last ? 0 : axes[0];
+  mx a = last ? mx_batch_in_front(in[0], axes[0]) : in[0];
+  return (out[0] = mx_view(a, *MX_PARAMS(mx_dtype, node))) != NULL;
+}
+
+/* Bits have no derivative. */
+static const mx_primitive view = {.name = "View",
+                                  .params_size = sizeof(mx_dtype),
+                                  .eval = {eval_view},
+                                  .vmap = vmap_view,
+                                  .output_shape = view_shape};
 
 mx mx_view(mx a, mx_dtype dtype) {
   if (!a || a->dtype == dtype) return a ? mx_same(a) : NULL;
-  int from = (int)mx_dtype_size(a->dtype), to = (int)mx_dtype_size(dtype), shape[MX_MAX_NDIM];
-  if (!to) return mx_fail("[view] Invalid dtype %d", (int)dtype);
-  if (a->ndim == 0 && from != to)
-    return mx_fail("[view] Changing the type of a scalar is only allowed for types with the same "
-                   "size.");
-  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
-  int *last = shape + a->ndim - 1;
-  if (from < to && *last % (to / from))
-    return mx_fail(
-        "[view] When viewing as a larger dtype, the size in bytes of the last axis must be "
-        "a multiple of the requested type size.");
-  if (from < to) *last /= to / from;
-  if (from > to) *last *= from / to;
-  return mx_make(&view, NULL, ((mx_spec){dtype, a->ndim, shape}), a);
+  if (!mx_dtype_size(dtype)) return mx_fail("[view] Invalid dtype %d", (int)dtype);
+  int shape[MX_MAX_NDIM], ndim = viewed_shape(a, dtype, shape);
+  return ndim < 0 ? NULL : mx_make(&view, &dtype, ((mx_spec){dtype, ndim, shape}), a);
 }
 
 /* ---- In MLX's files ---- */

@@ -4,30 +4,6 @@
 
 #include <string.h>
 
-int mx_broadcast_shape(mx a, mx b, int *shape) {
-  if (!a || !b) return -1;
-  mx big = a->ndim >= b->ndim ? a : b, small = big == a ? b : a;
-  int shift = big->ndim - small->ndim;
-  for (int i = 0; i < big->ndim; i++) {
-    int n = mx_shape_of(big)[i], m = i < shift ? 1 : mx_shape_of(small)[i - shift];
-    if (n != m && n != 1 && m != 1) {
-      mx_fail("[broadcast_shapes] Shapes %s and %s cannot be broadcast.", mx_shape_text_of(a),
-              mx_shape_text_of(b));
-      return -1;
-    }
-    shape[i] = n == 1 ? m : n;
-  }
-  return big->ndim;
-}
-
-bool mx_broadcast_pair(mx *a, mx *b) {
-  int shape[MX_MAX_NDIM], ndim = mx_broadcast_shape(*a, *b, shape);
-  if (ndim < 0) return false;
-  *a = mx_broadcast_to(*a, (mx_ints){shape, ndim});
-  *b = mx_broadcast_to(*b, (mx_ints){shape, ndim});
-  return *a && *b;
-}
-
 int mx_normalize_axes(const char *op, mx_ints axes, int ndim, int *sorted) {
   if (axes.size > ndim) {
     mx_fail("[%s] Received %d axes for array with %d dimensions.", op, axes.size, ndim);

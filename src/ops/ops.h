@@ -12,9 +12,14 @@ static inline mx mx_same(mx a) { return mx_scope_own(mx_retain(a)); }
 /* The shape that two arrays broadcast to, into shape[MX_MAX_NDIM]; its ndim, or -1 after
  * mx_fail. Null arrays give -1 too. */
 int mx_broadcast_shape(mx a, mx b, int *shape);
+/* The same of shapes; `shape` may be one of them. */
+int mx_broadcast_shapes(const int *a, int a_ndim, const int *b, int b_ndim, int *shape);
 
 /* Broadcasts both, as MLX's binary operations do before they make their node. */
 bool mx_broadcast_pair(mx *a, mx *b);
+/* Broadcasts arrays against each other along all axes but these (counted from the end, ascending),
+ * in place. False after mx_fail. */
+bool mx_broadcast_but(mx *arrays, int count, mx_ints ignored);
 
 /* Axes made non-negative, sorted and checked for repeats: into sorted[MX_MAX_NDIM]; their count, or
  * -1 after mx_fail. */

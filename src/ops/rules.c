@@ -16,6 +16,17 @@ bool mx_jvp_zeros(const mx_node *node, const mx *primals, const mx *tangents, co
   return (jvps[0] = mx_zeros_like(primals[0])) != NULL;
 }
 
+mx mx_tangent_of(const mx *primals, const mx *tangents, const int *argnums, int count, int arg) {
+  int at = mx_argument(argnums, count, arg);
+  return at < 0 ? mx_zeros_like(primals[arg]) : tangents[at];
+}
+
+int mx_shape_not_inferred(const mx_node *node, const mx *inputs, int output, int *shape) {
+  (void)inputs, (void)output, (void)shape;
+  mx_fail("[Primitive::output_shapes] %s cannot infer output shapes.", node->primitive->name);
+  return -1;
+}
+
 int mx_align_batches(const mx *in, const int *axes, int count, mx *aligned) {
   int ndim = 0, to = -1;
   for (int i = 0; i < count; i++) {

@@ -11,6 +11,28 @@ bool mx_vjp_zeros(const mx_node *node, const mx *primals, const mx *cotangents, 
 bool mx_jvp_zeros(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
                   int count, mx *jvps);
 
+/* The jvp of operations that are linear in their one input: a formula of node and t, the tangent.
+ */
+#define MX_LINEAR_JVP(name, formula)                                                               \
+  static bool name(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums, \
+                   int count, mx *jvps) {                                                          \
+    (void)node, (void)primals, (void)argnums, (void)count;                                         \
+    mx t = tangents[0];                                                                            \
+    return (jvps[0] = formula) != NULL;                                                            \
+  }
+
+/* Whether argument `arg` has a tangent (or wants a cotangent): its place in argnums, or -1. */
+static inline int mx_argument(const int *argnums, int count, int arg) {
+  for (int i = 0; i < count; i++)
+    if (argnums[i] == arg) return i;
+  return -1;
+}
+/* Its tangent, or zeros like it. */
+mx mx_tangent_of(const mx *primals, const mx *tangents, const int *argnums, int count, int arg);
+
+/* An output_shape of operations whose parameters hold only for the shape they were made for. */
+int mx_shape_not_inferred(const mx_node *node, const mx *inputs, int output, int *shape);
+
 /* For the vmap of operations whose inputs have the same number of axes (or broadcast from the
  * right): the batched inputs with their batch axis moved to one place, the others with an axis of
  * length 1 there, so that they broadcast. Fills aligned[count]; returns the batch axis, or -1 after

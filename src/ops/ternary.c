@@ -1,8 +1,10 @@
 /* where: a choice between two operands, element by element. */
 #include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "ops/codecs.h"
 #include "ops/elementwise.h"
+#include "ops/rules.h"
 
 static bool eval(const mx_node *node, const mx *in, const mx *out) {
   (void)node;
@@ -12,8 +14,50 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive where = {
-    .name = "Select", .eval = {eval}, .output_shape = mx_shape_of_first};
+/* What passes to the choice `arg`, of a cotangent or tangent t. */
+static mx chosen(mx condition, int arg, mx t) {
+  if (!t) return NULL;
+  mx nothing = mx_scalar(0, t->dtype);
+  return arg == 1 ? mx_where(condition, t, nothing) : mx_where(condition, nothing, t);
+}
+
+static bool vjp(const mx_node *node, const mx *primals, const mx *cotangents, const int *argnums,
+                int count, const mx *outputs, mx *vjps) {
+  (void)node, (void)outputs;
+  for (int i = 0; i < count; i++) {
+    vjps[i] =
+        argnums[i] ? chosen(primals[0], argnums[i], cotangents[0]) : mx_zeros_like(primals[0]);
+    if (!vjps[i]) return false;
+  }
+  return true;
+}
+
+static bool jvp(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                int count, mx *jvps) {
+  (void)node;
+  mx sum = NULL;
+  for (int i = 0; i < count; i++) {
+    if (!argnums[i]) continue;
+    mx term = chosen(primals[0], argnums[i], tangents[i]);
+    sum = sum ? mx_add(sum, term) : term;
+  }
+  if (!sum && !mx_error()) sum = mx_zeros_like(primals[1]);
+  return (jvps[0] = sum) != NULL && !mx_error();
+}
+
+static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  (void)node;
+  mx aligned[3];
+  if ((out_axes[0] = mx_align_batches(in, axes, 3, aligned)) < 0) return false;
+  return (out[0] = mx_where(aligned[0], aligned[1], aligned[2])) != NULL;
+}
+
+static const mx_primitive where = {.name = "Select",
+                                   .eval = {eval},
+                                   .vjp = vjp,
+                                   .jvp = jvp,
+                                   .vmap = vmap,
+                                   .output_shape = mx_shape_of_first};
 
 mx mx_where(mx condition, mx a, mx b) {
   if (!condition || !a || !b) return NULL;

@@ -1,217 +1,7 @@
-/* Reshapes, transposes, broadcasts: operations that are views wherever strides allow. */
-#include "drivers/copy.h"
-#include "ops/ops.h"
-
-#include <string.h>
-
-/* ---- Reshape, and the operations that are reshapes ---- */
-
-/* Strides under which in's elements, as they lie, are out's in row-major order; false where no such
- * strides exist. Walks both shapes from the front, matching runs of axes of equal size. */
-static bool reshape_strides(mx in, mx out, int64_t *strides) {
-  const int *from = mx_shape_of(in), *to = mx_shape_of(out);
-  const int64_t *steps = mx_strides_of(in);
-  int i = 0, o = 0;
-  while (i < in->ndim || o < out->ndim) {
-    int64_t have = i < in->ndim ? from[i] : 1, want = o < out->ndim ? to[o] : 1;
-    int i0 = i, o0 = o;
-    i += i < in->ndim;
-    o += o < out->ndim;
-    while (have != want) {
-      if (have < want)
-        have *= from[i++];
-      else
-        want *= to[o++];
-    }
-    int last = i - 1;
-    for (int k = i0; k < last; k++) /* the run must be contiguous within itself */
-      if (from[k] != 1) {
-        int next = k + 1;
-        while (next < last && from[next] == 1) next++;
-        if (from[next] != 1 && steps[k] != steps[next] * from[next]) return false;
-      }
-    int64_t step = 1;
-    for (int k = i0; k < i; k++)
-      if (from[k] != 1) step = steps[k];
-    for (int k = o - 1; k >= o0; k--) {
-      strides[k] = step;
-      step *= to[k];
-    }
-  }
-  return true;
-}
-
-static bool eval_reshape(const mx_node *node, const mx *in, const mx *out) {
-  (void)node;
-  int64_t strides[MX_MAX_NDIM];
-  if (in[0]->size == 0 || in[0]->row_contiguous) {
-    mx_row_major(mx_shape_of(out[0]), out[0]->ndim, strides);
-  } else if (!reshape_strides(in[0], out[0], strides)) {
-    if (!mx_out_alloc(out[0])) return false;
-    mx_copy_row_major(out[0]->data, in[0]);
-    return true;
-  }
-  mx_out_view(out[0], in[0], strides, 0);
-  return true;
-}
-
-/* The shape as it was asked for, -1 included: for another input it may come out differently. */
-typedef struct {
-  int ndim, shape[MX_MAX_NDIM];
-} reshape_params;
-
-static bool infer_shape(mx a, mx_ints wanted, int *shape);
-
-static int reshape_shape(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)output;
-  const reshape_params *p = MX_PARAMS(reshape_params, node);
-  return infer_shape(in[0], (mx_ints){p->shape, p->ndim}, shape) ? p->ndim : -1;
-}
-
-static const mx_primitive reshape = {.name = "Reshape",
-                                     .params_size = sizeof(reshape_params),
-                                     .eval = {eval_reshape},
-                                     .output_shape = reshape_shape};
-
-/* The wanted shape with its -1 filled in, checked against a's size; false after mx_fail. */
-static bool infer_shape(mx a, mx_ints wanted, int *shape) {
-  size_t size = 1;
-  int unknown = -1;
-  if (wanted.size > MX_MAX_NDIM) {
-    mx_fail("[reshape] %d dimensions; at most %d are supported", wanted.size, MX_MAX_NDIM);
-    return false;
-  }
-  for (int i = 0; i < wanted.size; i++) {
-    shape[i] = wanted.data[i];
-    if (shape[i] == -1 && unknown >= 0) {
-      mx_fail("[reshape] Reshape can only infer one dimension.");
-      return false;
-    }
-    if (shape[i] == -1)
-      unknown = i;
-    else if (shape[i] < 0 || __builtin_mul_overflow(size, (size_t)shape[i], &size))
-      size = SIZE_MAX;
-  }
-  if (unknown >= 0 && size == 0) {
-    mx_fail("[reshape] Cannot infer the shape of an empty array");
-    return false;
-  }
-  if (unknown >= 0) {
-    shape[unknown] = (int)(a->size / size);
-    size *= (size_t)shape[unknown];
-  }
-  if (size == a->size) return true;
-  mx_fail("[reshape] Cannot reshape array of size %zu into shape %s.", a->size,
-          mx_shape_text(wanted.data, wanted.size));
-  return false;
-}
-
-static bool has_shape(mx a, const int *shape, int ndim) {
-  return a->ndim == ndim && !memcmp(mx_shape_of(a), shape, (size_t)ndim * sizeof *shape);
-}
-
-mx mx_reshape(mx a, mx_ints wanted) {
-  int shape[MX_MAX_NDIM];
-  if (!a || !infer_shape(a, wanted, shape)) return NULL;
-  if (has_shape(a, shape, wanted.size)) return mx_same(a);
-  reshape_params p = {.ndim = wanted.size};
-  mx_copy_ints(p.shape, wanted.data, wanted.size);
-  return mx_make(&reshape, &p, ((mx_spec){a->dtype, wanted.size, shape}), a);
-}
-
-mx mx_flatten(mx a, int start_axis, int end_axis) {
-  if (!a) return NULL;
-  if (a->ndim == 0) return mx_reshape(a, MX_INTS(1));
-  int start = start_axis + (start_axis < 0 ? a->ndim : 0),
-      end = end_axis + (end_axis < 0 ? a->ndim : 0);
-  start = start < 0 ? 0 : start;
-  end = end >= a->ndim ? a->ndim - 1 : end;
-  if (end < start) return mx_fail("[flatten] start_axis must be less than or equal to end_axis");
-  int shape[MX_MAX_NDIM], n = 0;
-  for (int i = 0; i < a->ndim; i++) {
-    if (i > start && i <= end)
-      shape[n - 1] *= mx_shape_of(a)[i];
-    else
-      shape[n++] = mx_shape_of(a)[i];
-  }
-  return mx_reshape(a, (mx_ints){shape, n});
-}
-
-mx mx_unflatten(mx a, int axis, mx_ints lengths) {
-  if (!a) return NULL;
-  if (!lengths.size) return mx_fail("[unflatten] Shape to unflatten to cannot be empty.");
-  int at = mx_check_axis("unflatten", axis, a->ndim);
-  if (at < 0) return NULL;
-  if (a->ndim + lengths.size - 1 > MX_MAX_NDIM)
-    return mx_fail("[unflatten] %d dimensions; at most %d are supported",
-                   a->ndim + lengths.size - 1, MX_MAX_NDIM);
-  int shape[MX_MAX_NDIM], n = 0, unknown = -1;
-  int64_t product = 1;
-  for (int i = 0; i < at; i++) shape[n++] = mx_shape_of(a)[i];
-  for (int i = 0; i < lengths.size; i++) {
-    if (lengths.data[i] == -1 && unknown >= 0)
-      return mx_fail("[Unflatten] Can only infer one dimension.");
-    if (lengths.data[i] == -1)
-      unknown = n;
-    else
-      product *= lengths.data[i];
-    shape[n++] = lengths.data[i];
-  }
-  int length = mx_shape_of(a)[at];
-  if (unknown >= 0 && product > 0) product *= shape[unknown] = (int)(length / product);
-  if (product != length || (unknown >= 0 && shape[unknown] < 0))
-    return mx_fail("[Unflatten] Cannot unflatten axis %d with size %d into shape %s.", axis, length,
-                   mx_shape_text(lengths.data, lengths.size));
-  for (int i = at + 1; i < a->ndim; i++) shape[n++] = mx_shape_of(a)[i];
-  return mx_reshape(a, (mx_ints){shape, n});
-}
-
-mx mx_expand_dims(mx a, mx_ints axes) {
-  int sorted[MX_MAX_NDIM], shape[MX_MAX_NDIM];
-  if (!a) return NULL;
-  int ndim = a->ndim + axes.size;
-  if (ndim > MX_MAX_NDIM)
-    return mx_fail("[expand_dims] %d dimensions; at most %d are supported", ndim, MX_MAX_NDIM);
-  int count = mx_normalize_axes("expand_dims", axes, ndim, sorted);
-  if (count < 0) return NULL;
-  for (int i = 0, next = 0, from = 0; i < ndim; i++)
-    shape[i] = next < count && sorted[next] == i ? (next++, 1) : mx_shape_of(a)[from++];
-  return mx_reshape(a, (mx_ints){shape, ndim});
-}
-
-mx mx_squeeze(mx a, mx_ints axes) {
-  int sorted[MX_MAX_NDIM], shape[MX_MAX_NDIM], n = 0, next = 0;
-  if (!a) return NULL;
-  int count = axes.size < 0 ? 0 : mx_normalize_axes("squeeze", axes, a->ndim, sorted);
-  if (count < 0) return NULL;
-  for (int i = 0; i < a->ndim; i++) {
-    int length = mx_shape_of(a)[i];
-    bool named = next < count && sorted[next] == i;
-    next += named;
-    if (named && length != 1)
-      return mx_fail("[squeeze] Cannot squeeze axis %d with size %d which is not equal to 1.", i,
-                     length);
-    if (!named && !(axes.size < 0 && length == 1)) shape[n++] = length;
-  }
-  return mx_reshape(a, (mx_ints){shape, n});
-}
-
-mx mx_atleast_1d(mx a) {
-  return a && a->ndim < 1 ? mx_reshape(a, MX_INTS(1)) : a ? mx_same(a) : NULL;
-}
-
-mx mx_atleast_2d(mx a) {
-  if (!a) return NULL;
-  if (a->ndim == 0) return mx_reshape(a, MX_INTS(1, 1));
-  return a->ndim == 1 ? mx_expand_dims(a, MX_INTS(0)) : mx_same(a);
-}
-
-mx mx_atleast_3d(mx a) {
-  if (!a) return NULL;
-  if (a->ndim == 0) return mx_reshape(a, MX_INTS(1, 1, 1));
-  if (a->ndim == 1) return mx_expand_dims(a, MX_INTS(0, 2));
-  return a->ndim == 2 ? mx_expand_dims(a, MX_INTS(2)) : mx_same(a);
-}
+/* Transposes and strided views: operations that move no elements. */
+#include "mlx/mx/create.h"
+#include "mlx/mx/index.h"
+#include "ops/rules.h"
 
 /* ---- Transpose ---- */
 
@@ -234,9 +24,36 @@ static int transpose_shape(const mx_node *node, const mx *in, int output, int *s
   return in[0]->ndim;
 }
 
+static bool vjp_transpose(const mx_node *node, const mx *primals, const mx *cotangents,
+                          const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)argnums, (void)count, (void)outputs;
+  int back[MX_MAX_NDIM], ndim = primals[0]->ndim;
+  for (int i = 0; i < ndim; i++) back[MX_PARAMS(transpose_params, node)->axes[i]] = i;
+  return (vjps[0] = mx_transpose(cotangents[0], .axes = {back, ndim})) != NULL;
+}
+
+MX_LINEAR_JVP(jvp_transpose,
+              mx_transpose(t, .axes = {MX_PARAMS(transpose_params, node)->axes, t->ndim}))
+
+/* The batch axis keeps its place. */
+static bool vmap_transpose(const mx_node *node, const mx *in, const int *axes, mx *out,
+                           int *out_axes) {
+  const int *order = MX_PARAMS(transpose_params, node)->axes;
+  int wider[MX_MAX_NDIM], batch = axes[0];
+  for (int i = 0, from = 0; i < in[0]->ndim; i++) {
+    wider[i] = i == batch ? batch : order[from] + (order[from] >= batch);
+    from += i != batch;
+  }
+  out_axes[0] = batch;
+  return (out[0] = mx_transpose(in[0], .axes = {wider, in[0]->ndim})) != NULL;
+}
+
 static const mx_primitive transpose = {.name = "Transpose",
                                        .params_size = sizeof(transpose_params),
                                        .eval = {eval_transpose},
+                                       .vjp = vjp_transpose,
+                                       .jvp = jvp_transpose,
+                                       .vmap = vmap_transpose,
                                        .output_shape = transpose_shape};
 
 mx mx_transpose_with(mx a, mx_transpose_args args) {
@@ -284,55 +101,13 @@ mx mx_swapaxes(mx a, int axis1, int axis2) {
   return mx_transpose(a, .axes = {axes, a->ndim});
 }
 
-/* ---- Broadcast ---- */
-
-static bool eval_broadcast(const mx_node *node, const mx *in, const mx *out) {
-  (void)node;
-  int64_t strides[MX_MAX_NDIM];
-  int shift = out[0]->ndim - in[0]->ndim;
-  for (int i = 0; i < out[0]->ndim; i++)
-    strides[i] =
-        i < shift || mx_shape_of(in[0])[i - shift] == 1 ? 0 : mx_strides_of(in[0])[i - shift];
-  mx_out_view(out[0], in[0], strides, 0);
-  return true;
-}
-
-static const mx_primitive broadcast = {.name = "Broadcast", .eval = {eval_broadcast}};
-
-mx mx_broadcast_to(mx a, mx_ints shape) {
-  if (!a) return NULL;
-  if (has_shape(a, shape.data, shape.size)) return mx_same(a);
-  int shift = shape.size - a->ndim;
-  bool fits = shift >= 0;
-  for (int i = 0; fits && i < a->ndim; i++)
-    fits = mx_shape_of(a)[i] == shape.data[i + shift] || mx_shape_of(a)[i] == 1;
-  if (!fits)
-    return mx_fail("Cannot broadcast array of shape %s into shape %s.", mx_shape_text_of(a),
-                   mx_shape_text(shape.data, shape.size));
-  return mx_make(&broadcast, NULL, ((mx_spec){a->dtype, shape.size, shape.data}), a);
-}
-
-bool mx_broadcast_arrays(const mx *arrays, int count, mx *out) {
-  if (count < 1) return true;
-  mx widest = arrays[0];
-  for (int i = 1; i < count && widest; i++) {
-    int shape[MX_MAX_NDIM], ndim = mx_broadcast_shape(widest, arrays[i], shape);
-    widest = ndim < 0 ? NULL : mx_broadcast_to(widest, (mx_ints){shape, ndim});
-  }
-  bool all = widest != NULL;
-  for (int i = 0; i < count; i++) {
-    out[i] =
-        widest ? mx_broadcast_to(arrays[i], (mx_ints){mx_shape_of(widest), widest->ndim}) : NULL;
-    all &= out[i] != NULL;
-  }
-  return all;
-}
-
 /* ---- as_strided ---- */
 
+/* Of a flat input. */
 typedef struct {
   int64_t strides[MX_MAX_NDIM];
   size_t offset;
+  int ndim, shape[MX_MAX_NDIM];
 } as_strided_params;
 
 /* The strides mean row-major memory, so an input that lies otherwise is copied first. */
@@ -348,14 +123,53 @@ static bool eval_as_strided(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive as_strided = {
-    .name = "AsStrided", .params_size = sizeof(as_strided_params), .eval = {eval_as_strided}};
+static mx strided_again(const mx_node *node, mx a) {
+  const as_strided_params *p = MX_PARAMS(as_strided_params, node);
+  return mx_as_strided(a, (mx_ints){p->shape, p->ndim}, p->strides, p->offset);
+}
+
+/* Each place of the input collects the cotangents of all places that show it. */
+static bool vjp_as_strided(const mx_node *node, const mx *primals, const mx *cotangents,
+                           const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)argnums, (void)count, (void)outputs;
+  mx_dtype dtype = primals[0]->size > INT32_MAX ? MX_INT64 : MX_INT32;
+  mx places = strided_again(node, mx_arange(0, (double)primals[0]->size, 1, dtype));
+  mx from = mx_flatten(places, 0, -1), c = mx_reshape(cotangents[0], MX_INTS(-1, 1));
+  if (!cotangents[0]->size) return (vjps[0] = mx_zeros_like(primals[0])) != NULL;
+  return (vjps[0] = mx_scatter_add(mx_zeros_like(primals[0]), &from, 1, c, MX_INTS(0))) != NULL;
+}
+
+MX_LINEAR_JVP(jvp_as_strided, strided_again(node, t))
+
+/* One row a slice, and one more stride from row to row. */
+static bool vmap_as_strided(const mx_node *node, const mx *in, const int *axes, mx *out,
+                            int *out_axes) {
+  const as_strided_params *p = MX_PARAMS(as_strided_params, node);
+  mx rows = mx_batch_in_front(in[0], axes[0]);
+  if (!rows) return false;
+  int shape[MX_MAX_NDIM + 1] = {mx_shape_of(rows)[0]};
+  int64_t strides[MX_MAX_NDIM + 1] = {mx_shape_of(rows)[1]};
+  mx_copy_ints(shape + 1, p->shape, p->ndim);
+  for (int i = 0; i < p->ndim; i++) strides[i + 1] = p->strides[i];
+  out_axes[0] = 0;
+  out[0] = mx_as_strided(rows, (mx_ints){shape, p->ndim + 1}, strides, p->offset);
+  return out[0] != NULL;
+}
+
+static const mx_primitive as_strided = {.name = "AsStrided",
+                                        .params_size = sizeof(as_strided_params),
+                                        .eval = {eval_as_strided},
+                                        .vjp = vjp_as_strided,
+                                        .jvp = jvp_as_strided,
+                                        .vmap = vmap_as_strided,
+                                        .output_shape = mx_shape_not_inferred};
 
 mx mx_as_strided(mx a, mx_ints shape, const int64_t *strides, size_t offset) {
-  as_strided_params p = {.offset = offset};
+  as_strided_params p = {.offset = offset, .ndim = shape.size};
   if (!a) return NULL;
   if (shape.size > MX_MAX_NDIM)
     return mx_fail("[as_strided] %d dimensions; at most %d are supported", shape.size, MX_MAX_NDIM);
+  mx_copy_ints(p.shape, shape.data, shape.size);
   __int128 low = (__int128)offset, high = (__int128)offset;
   bool empty = false;
   for (int i = 0; i < shape.size; i++) {

@@ -147,24 +147,31 @@ static inline void derivative_agree(const char *name, const char *rule, int argu
              at, got, want);
 }
 
-/* f with all inputs but one held. */
+/* f with some inputs held. */
 typedef struct {
   mx_fn f;
   const mx *inputs;
-  int count, free;
+  int count, free[DERIVATIVE_INPUTS], free_count;
 } derivative_section;
 
 static inline bool derivative_section_call(void *payload, const mx *in, int count, mx_arrays *out) {
   const derivative_section *s = payload;
   mx all[DERIVATIVE_INPUTS];
-  (void)count;
   memcpy(all, s->inputs, (size_t)s->count * sizeof *all);
-  all[s->free] = in[0];
+  for (int i = 0; i < count; i++) all[s->free[i]] = in[i];
   return mx_fn_apply(s->f, all, s->count, out);
 }
 
-/* Derivatives by every float64 input; other inputs are held, other outputs passed over. */
-static inline void check_derivatives(const char *name, mx_fn f, const mx *inputs, int count) {
+/* f by its float64 inputs. */
+static inline derivative_section derivative_by_floats(mx_fn f, const mx *inputs, int count) {
+  derivative_section s = {f, inputs, count, {0}, 0};
+  for (int i = 0; i < count; i++)
+    if (derivative_smooth(inputs[i])) s.free[s.free_count++] = i;
+  return s;
+}
+
+/* Derivatives by inputs that are all float64; outputs that are not are passed over. */
+static inline void check_float_derivatives(const char *name, mx_fn f, const mx *inputs, int count) {
   mx_scope scope = mx_scope_begin();
   mx outputs[DERIVATIVE_OUTPUTS], cotangents[DERIVATIVE_OUTPUTS], tangents[DERIVATIVE_INPUTS];
   int size = derivative_apply(name, f, inputs, count, outputs);
@@ -189,9 +196,8 @@ static inline void check_derivatives(const char *name, mx_fn f, const mx *inputs
     fail_msg("%s: vjp: %s", name, mx_error());
   for (int i = 0; i < count; i++) tangents[i] = derivative_random_like(inputs[i]);
   for (int i = 0; i < count; i++) {
-    if (!derivative_smooth(inputs[i])) continue;
     mx_arrays alone = {0};
-    derivative_section section = {f, inputs, count, i};
+    derivative_section section = {f, inputs, count, {i}, 1};
     mx_fn g = mx_fn_new(derivative_section_call, &section, NULL);
     if (!mx_vjp(g, &inputs[i], 1, cotangents, size, &values, &alone) ||
         !mx_jvp(g, &inputs[i], &tangents[i], 1, &values, &alone))
@@ -249,6 +255,16 @@ static inline void check_derivatives(const char *name, mx_fn f, const mx *inputs
   mx_scope_end(scope, NULL);
 }
 
+/* Derivatives by the float64 inputs, together and each alone; the others are held. */
+static inline void check_derivatives(const char *name, mx_fn f, const mx *inputs, int count) {
+  mx floats[DERIVATIVE_INPUTS];
+  derivative_section section = derivative_by_floats(f, inputs, count);
+  for (int i = 0; i < section.free_count; i++) floats[i] = inputs[section.free[i]];
+  mx_fn g = mx_fn_new(derivative_section_call, &section, NULL);
+  check_float_derivatives(name, g, floats, section.free_count);
+  mx_fn_release(g);
+}
+
 /* The same of the function's vjp: derivatives of derivatives. */
 typedef struct {
   mx_fn f;
@@ -268,12 +284,17 @@ static inline bool derivative_gradient_call(void *payload, const mx *in, int cou
 static inline void check_second_derivatives(const char *name, mx_fn f, const mx *inputs,
                                             int count) {
   mx_scope scope = mx_scope_begin();
-  mx outputs[DERIVATIVE_OUTPUTS];
-  derivative_gradient g = {f, {0}, derivative_apply(name, f, inputs, count, outputs)};
+  mx outputs[DERIVATIVE_OUTPUTS], floats[DERIVATIVE_INPUTS];
+  derivative_section section = derivative_by_floats(f, inputs, count);
+  for (int i = 0; i < section.free_count; i++) floats[i] = inputs[section.free[i]];
+  mx_fn by_floats = mx_fn_new(derivative_section_call, &section, NULL);
+  derivative_gradient g = {
+      by_floats, {0}, derivative_apply(name, by_floats, floats, section.free_count, outputs)};
   for (int o = 0; o < g.outputs; o++) g.cotangents[o] = derivative_random_like(outputs[o]);
   mx_fn gradient = mx_fn_new(derivative_gradient_call, &g, NULL);
-  check_derivatives(name, gradient, inputs, count);
+  check_float_derivatives(name, gradient, floats, section.free_count);
   mx_fn_release(gradient);
+  mx_fn_release(by_floats);
   mx_scope_end(scope, NULL);
 }
 
@@ -431,6 +452,12 @@ static inline void check_derivative_case(const derivative_case *c, int flags) {
   mx_fn_release(f);
   mx_scope_end(scope, NULL);
 }
+
+#define check_derivative_cases(cases, flags)                        \
+  do {                                                              \
+    for (size_t i_ = 0; i_ < sizeof(cases) / sizeof *(cases); i_++) \
+      check_derivative_case(&(cases)[i_], flags);                   \
+  } while (0)
 
 /* A case's function as an expression of its inputs in[0], in[1], ... */
 #define DERIVATIVE_FN(name, expression)                                      \
