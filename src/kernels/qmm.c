@@ -13,21 +13,10 @@
 #define MOST_ROWS 2
 #endif
 
-/* A unit: the least run of weights that is whole blocks and whole groups. */
-static int64_t unit_of(int bits, int group) { return BLOCK(bits) > group ? BLOCK(bits) : group; }
-
-INLINE vf load_floats(const void *p, int64_t i, mx_dtype dtype) {
-  if (dtype == MX_FLOAT32) return vf_load((const float *)p + i);
-  const uint16_t *half = (const uint16_t *)p + i;
-  return dtype == MX_BFLOAT16 ? vf_from_bf16(half) : vf_from_f16(half);
-}
-
-/* count floats from element i of p; the whole vectors first. */
-static void floats_of(const void *p, int64_t i, int64_t count, mx_dtype dtype, float *out) {
-  int64_t done = 0;
-  for (; done + LANES <= count; done += LANES)
+/* A group's floats from element i of p: whole vectors. */
+INLINE void floats_of(const void *p, int64_t i, int count, mx_dtype dtype, float *out) {
+  for (int done = 0; done < count; done += LANES)
     vf_store(out + done, load_floats(p, i + done, dtype));
-  for (; done < count; done++) out[done] = float_at(p, i + done, dtype);
 }
 
 size_t MX_KERNEL(qmm_layout)(mx_qmm_x *x, void *memory) {
@@ -45,13 +34,14 @@ size_t MX_KERNEL(qmm_layout)(mx_qmm_x *x, void *memory) {
     x->steps = (float *)((char *)memory + integers);
     x->starts = (int32_t *)((char *)memory + integers + steps);
     x->sums = (float *)((char *)memory + integers + steps + starts);
+    x->group_steps = (float *)((char *)x->sums + sums);
   }
-  return integers + steps + starts + sums;
+  return integers + steps + starts + 2 * sums;
 }
 
 /* One group of one stored row: values in units of the step, rounded to integers. What rounding
  * leaves, in [-1/2, 1/2], goes back into `values`. Returns the integers' sum. */
-static int32_t round_group(float *values, int count, int16_t *integers) {
+INLINE int32_t round_group(float *values, int count, int16_t *integers) {
   int32_t sum = 0;
   for (int i = 0; i < count; i++) {
     float whole = (values[i] + 0x1.8p23f) - 0x1.8p23f; /* nearest integer, ties to even */
@@ -62,27 +52,47 @@ static int32_t round_group(float *values, int count, int16_t *integers) {
   return sum;
 }
 
-/* Puts a group's integers, in their own order, where the kernel wants them. */
-static void place_group(const mx_qmm_x *x, int64_t stored, int64_t g, const int16_t *integers,
-                        float step, float sum) {
-  int fields = FIELDS(x->bits);
-  int64_t k = g * x->group, block = BLOCK(x->bits), unit = unit_of(x->bits, x->group);
+/* Integers in turn to the vectors of a block, from `to` on: the j-th of each `fields` to vector j.
+ */
+static void deal(const int16_t *integers, int64_t run, int fields, int16_t *to) {
+#ifdef __AVX512BW__
+  for (int64_t i = 0; fields == 4 && i < run; i += 8) {
+    __m512i fours =
+        _mm512_inserti64x4(/* by halves, as they were stored */
+                           _mm512_castsi256_si512(
+                               _mm256_loadu_si256((const __m256i *)(integers + i * 4))),
+                           _mm256_loadu_si256((const __m256i *)(integers + i * 4 + 16)), 1);
+    for (int j = 0; j < 4; j++)
+      _mm_storeu_si128((void *)(to + j * 2 * LANES + i),
+                       _mm512_cvtepi64_epi16(_mm512_srli_epi64(fours, 16 * (unsigned)j)));
+  }
+  if (fields == 4) return;
+#endif
+  for (int j = 0; j < fields; j++)
+    for (int64_t i = 0; i < run; i++) to[j * 2 * LANES + i] = integers[i * fields + j];
+}
+
+/* Puts a group's integers, in their own order, where the kernel wants them. `fields` and `group`
+ * are constants once inlined, so that nothing is divided. */
+INLINE void place_group(const mx_qmm_x *x, int64_t stored, int64_t g, const int16_t *integers,
+                        int fields, int group) {
+  const int block = fields > 1 ? fields * 2 * LANES : 32;
+  int64_t k = g * group;
   int16_t *to = x->integers + stored * x->integers_stride + k / block * block;
   int64_t within = k % block / fields;
-  if (fields == 1) memcpy(to + within, integers, (size_t)x->group * sizeof *integers);
-  for (int64_t done = 0; fields > 1 && done < x->group; done += block, to += block, within = 0) {
-    int64_t run = (x->group - done < block ? x->group - done : block) / fields;
-    for (int j = 0; j < fields; j++)
-      for (int64_t i = 0; i < run; i++) {
-        uint64_t four;
-        memcpy(&four, integers + done + i * fields + j / 4 * 4, sizeof four);
-        to[j * 2 * LANES + within + i] = (int16_t)(four >> (16 * (j % 4)));
-      }
-  }
-  int64_t lanes = LANES * x->group / unit;
+  if (fields == 1) memcpy(to + within, integers, (size_t)group * sizeof *integers);
+  for (int done = 0; fields > 1 && done < group; done += block, to += block, within = 0)
+    deal(integers + done, (group - done < block ? group - done : block) / fields, fields,
+         to + within);
+}
+
+static void place_step(const mx_qmm_x *x, int64_t stored, int64_t g, int group, float step,
+                       float sum) {
+  const int block = BLOCK(x->bits), lanes = group >= block ? LANES : LANES * group / block;
   float *steps = x->steps + stored * x->steps_stride + g * lanes;
-  for (int64_t l = 0; l < lanes; l++) steps[l] = step;
+  for (int l = 0; l < lanes && x->rows * x->parts > 1; l++) steps[l] = step;
   x->sums[stored * x->sums_stride + g] = sum;
+  x->group_steps[stored * x->sums_stride + g] = step;
 }
 
 /* What each lane of a unit's sum starts from, so that it ends as a sum over (q - middle) x. */
@@ -105,8 +115,9 @@ static void clear_end(const mx_qmm_x *x, int64_t stored) {
   memset(x->integers + stored * x->integers_stride + whole, 0,
          (size_t)(x->integers_stride - whole) * sizeof(int16_t));
   memset(x->steps + (stored + 1) * x->steps_stride - LANES, 0, LANES * sizeof(float));
-  memset(x->sums + stored * x->sums_stride + groups, 0,
-         (size_t)(x->sums_stride - groups) * sizeof(float));
+  size_t beyond = (size_t)(x->sums_stride - groups) * sizeof(float);
+  memset(x->sums + stored * x->sums_stride + groups, 0, beyond);
+  memset(x->group_steps + stored * x->sums_stride + groups, 0, beyond);
 }
 
 /* The least power of two by which the value with these bits rounds into 15 bits and a sign. With
@@ -118,32 +129,64 @@ static float step_for(uint32_t bits) {
   return mx_float_of_bits((exponent - 14) << 23);
 }
 
-bool MX_KERNEL(qmm_load_row)(const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype) {
+/* Of a normal power of two. */
+INLINE float inverse(float power) {
+  return mx_float_of_bits((254u << 23) - mx_bits_of_float(power));
+}
+
+/* Group g of row m; returns the bits of its largest magnitude: those of positive floats order as
+ * the floats do, NaN last. */
+INLINE uint32_t load_group(const mx_qmm_x *x, int64_t stored, int64_t g, const void *row,
+                           mx_dtype dtype, int group) {
   float values[128];
-  int16_t integers[128];
+  int16_t integers[128] = {0};
+  uint32_t most = 0;
+  floats_of(row, g * group, group, dtype, values);
+  for (int i = 0; i < group; i++) {
+    uint32_t bits = mx_bits_of_float(values[i]) & 0x7fffffffu;
+    most = bits > most ? bits : most;
+  }
+  bool finite = most < 0x7f800000u;
+  float step = finite ? step_for(most) : 0, per_step = finite ? inverse(step) : 0;
+  for (int i = 0; i < group; i++) values[i] *= per_step;
+  for (int part = 0; part < x->parts; part++) {
+    if (part)
+      for (int i = 0; i < group; i++) values[i] *= 0x1p15f;
+    int32_t sum = finite ? round_group(values, group, integers) : 0;
+    if (FIELDS(x->bits) == 1)
+      place_group(x, stored + part, g, integers, 1, group);
+    else if (FIELDS(x->bits) == 4)
+      place_group(x, stored + part, g, integers, 4, group);
+    else
+      place_group(x, stored + part, g, integers, 8, group);
+    place_step(x, stored + part, g, group, step, step * (float)sum);
+    step *= 0x1p-15f;
+  }
+  return most;
+}
+
+#define LOAD(group)                                                                 \
+  static uint32_t load_group_##group(const mx_qmm_x *x, int64_t stored, int64_t g,  \
+                                     const void *row, mx_dtype dtype) {             \
+    return dtype == MX_BFLOAT16 ? load_group(x, stored, g, row, MX_BFLOAT16, group) \
+                                : load_group(x, stored, g, row, dtype, group);      \
+  }
+LOAD(32)
+LOAD(64)
+LOAD(128)
+
+bool MX_KERNEL(qmm_load_row)(const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype) {
   int64_t stored = m * x->parts, groups = x->k / x->group;
   for (int part = 0; part < x->parts; part++) clear_end(x, stored + part);
   uint32_t largest = 0;
   for (int64_t g = 0; g < groups; g++) {
-    floats_of(row, g * x->group, x->group, dtype, values);
-    uint32_t most = 0; /* the bits of positive floats order as the floats do, NaN last */
-    for (int i = 0; i < x->group; i++) {
-      uint32_t bits = mx_bits_of_float(values[i]) & 0x7fffffffu;
-      most = bits > most ? bits : most;
-    }
+    uint32_t most = x->group == 32   ? load_group_32(x, stored, g, row, dtype)
+                    : x->group == 64 ? load_group_64(x, stored, g, row, dtype)
+                                     : load_group_128(x, stored, g, row, dtype);
     largest = most > largest ? most : largest;
-    bool finite = most < 0x7f800000u;
-    float step = finite ? step_for(most) : 0, per_step = finite ? 1 / step : 0;
-    for (int i = 0; i < x->group; i++) values[i] *= per_step;
-    for (int part = 0; part < x->parts; part++) {
-      if (part)
-        for (int i = 0; i < x->group; i++) values[i] *= 0x1p15f;
-      int32_t sum = finite ? round_group(values, x->group, integers) : 0;
-      place_group(x, stored + part, g, integers, step, step * (float)sum);
-      step *= 0x1p-15f;
-    }
   }
-  for (int part = 0; part < x->parts; part++) centre_row(x, stored + part);
+  if (x->rows * x->parts > 1) /* qmm_vector needs no starts */
+    for (int part = 0; part < x->parts; part++) centre_row(x, stored + part);
   return largest < 0x7f800000u;
 }
 
@@ -338,6 +381,10 @@ static void few_rows(const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, 
 
 void MX_KERNEL(qmm_rows)(const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end,
                          void *out, int64_t ld, mx_dtype dtype) {
+  if (x->rows * x->parts == 1) {
+    MX_KERNEL(qmm_vector)(w, x, begin, end, out, dtype);
+    return;
+  }
   int64_t run =
       x->rows * x->parts > MOST_ROWS ? 65536 / (w->row_bytes + 1) / 2 * 2 + 2 : end - begin;
   for (int64_t n = begin; n < end; n += run)

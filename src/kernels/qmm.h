@@ -31,10 +31,11 @@ typedef struct mx_qmm_weights {
 /* Activations ready for one width and group size; their order in memory is the kernel's own. Each
  * of the `rows` takes `parts` stored rows. */
 typedef struct mx_qmm_x {
-  int16_t *integers; /* [rows * parts][integers_stride] */
-  float *steps;      /* [rows * parts][steps_stride]: a unit's steps, spread over the lanes */
-  int32_t *starts;   /* the same shape: -middle * (sum of a lane's xi) */
-  float *sums;       /* [rows * parts][sums_stride]: step * (sum of xi) for each group */
+  int16_t *integers;  /* [rows * parts][integers_stride] */
+  float *steps;       /* [rows * parts][steps_stride]: a unit's steps, spread over the lanes */
+  int32_t *starts;    /* the same shape: -middle * (sum of a lane's xi) */
+  float *group_steps; /* [rows * parts][sums_stride]: each group's step once */
+  float *sums;        /* [rows * parts][sums_stride]: step * (sum of xi) for each group */
   int64_t rows, k, integers_stride, steps_stride, sums_stride;
   int parts, bits, group;
 } mx_qmm_x;
@@ -49,6 +50,10 @@ typedef struct mx_qmm_x {
   K(void, qmm_rows,                                                                              \
     (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,          \
      int64_t ld, mx_dtype dtype))                                                                \
+  /* The same for an x of one stored row. */                                                     \
+  K(void, qmm_vector,                                                                            \
+    (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,          \
+     mx_dtype dtype))                                                                            \
   /* out = scale * q + bias in float32, for groups [begin, begin + count) of row n. */           \
   K(void, qmm_open,                                                                              \
     (const mx_qmm_weights *w, int64_t n, int64_t begin, int64_t count, float *out))              \

@@ -20,6 +20,9 @@
 #define VECTORS(bits) (BLOCK(bits) / (2 * LANES))
 #define MAX_RAW (16 / LANES)
 
+/* A unit: the least run of weights that is whole blocks and whole groups. */
+INLINE int64_t unit_of(int bits, int group) { return BLOCK(bits) > group ? BLOCK(bits) : group; }
+
 /* The `bits` bytes of eight weights. */
 INLINE uint64_t eight_packed(int bits, const uint8_t *p) {
   uint16_t two;

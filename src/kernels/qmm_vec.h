@@ -20,6 +20,7 @@
 /* vi_dot(sum, a, b): lane l of the result is sum[l] + a[2l] b[2l] + a[2l+1] b[2l+1].
  * vi_widen(p): 2 * LANES bytes as 16-bit integers.
  * vf_spread(s, vf_spreader(n)): n floats, each in LANES / n lanes, n a power of two; reads LANES.
+ * vf_spread_from(v, first, n): the same for lanes [first, first + n) of v.
  * fence(v): v stays in a register here: it is not read again from memory, and a product is not
  * fused into a sum. */
 #if defined(__AVX512BW__)
@@ -57,6 +58,9 @@ INLINE vi vf_spreader(int n) {
 }
 INLINE vf vf_spread(const float *s, vi index) {
   return _mm512_permutexvar_ps(index, _mm512_loadu_ps(s));
+}
+INLINE vf vf_spread_from(vf s, int first, int n) {
+  return _mm512_permutexvar_ps(_mm512_add_epi32(vf_spreader(n), _mm512_set1_epi32(first)), s);
 }
 INLINE vf vf_from_bf16(const uint16_t *p) {
   __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
@@ -103,6 +107,9 @@ INLINE vi vf_spreader(int n) {
 }
 INLINE vf vf_spread(const float *s, vi index) {
   return _mm256_permutevar8x32_ps(_mm256_loadu_ps(s), index);
+}
+INLINE vf vf_spread_from(vf s, int first, int n) {
+  return _mm256_permutevar8x32_ps(s, _mm256_add_epi32(vf_spreader(n), _mm256_set1_epi32(first)));
 }
 INLINE vf vf_from_bf16(const uint16_t *p) {
   __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
@@ -166,6 +173,9 @@ INLINE vf vf_spread(const float *s, vi index) {
   vi32 i = (vi32)index;
   return (vf){s[i[0]], s[i[1]], s[i[2]], s[i[3]]};
 }
+INLINE vf vf_spread_from(vf s, int first, int n) {
+  return (vf){s[first], s[first + n / 4], s[first + n / 2], s[first + n * 3 / 4]};
+}
 INLINE vf vf_from_bf16(const uint16_t *p) {
   vf v;
   for (int i = 0; i < LANES; i++) v[i] = mx_bf16_to_f32((mx_bf16){p[i]});
@@ -191,6 +201,13 @@ INLINE float float_at(const void *p, int64_t i, mx_dtype dtype) {
   if (dtype == MX_FLOAT32) return ((const float *)p)[i];
   uint16_t half = ((const uint16_t *)p)[i];
   return dtype == MX_BFLOAT16 ? mx_bf16_to_f32((mx_bf16){half}) : mx_f16_to_f32((mx_f16){half});
+}
+
+/* LANES elements from i on. */
+INLINE vf load_floats(const void *p, int64_t i, mx_dtype dtype) {
+  if (dtype == MX_FLOAT32) return vf_load((const float *)p + i);
+  const uint16_t *half = (const uint16_t *)p + i;
+  return dtype == MX_BFLOAT16 ? vf_from_bf16(half) : vf_from_f16(half);
 }
 
 INLINE void put_float(void *p, int64_t i, mx_dtype dtype, float value) {
