@@ -22,7 +22,7 @@ struct mlx_lm_generation {
   double began, prompt_time;
 };
 
-static double seconds(void) {
+double lm_seconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
@@ -42,8 +42,8 @@ static bool check_draft(const mlx_lm_generate_args *a) {
   return false;
 }
 
-static bool check(const mlx_lm_model *model, const int *prompt, int count,
-                  const mlx_lm_generate_args *a) {
+bool lm_check_request(const mlx_lm_model *model, const int *prompt, int count,
+                      const mlx_lm_sampler *sampler, const mlx_lm_logits_processors *p) {
   int vocab = mlx_lm_model_vocab_size(model);
   if (count < 1) {
     mx_fail("[generate] The prompt is empty.");
@@ -55,23 +55,25 @@ static bool check(const mlx_lm_model *model, const int *prompt, int count,
               vocab - 1);
       return false;
     }
-  for (int i = 0; i < a->processors.bias_count; i++)
-    if (a->processors.bias_tokens[i] < 0 || a->processors.bias_tokens[i] >= vocab) {
+  for (int i = 0; i < p->bias_count; i++)
+    if (p->bias_tokens[i] < 0 || p->bias_tokens[i] >= vocab) {
       mx_fail("[generate] The logit bias names token %d; the model knows 0 to %d.",
-              a->processors.bias_tokens[i], vocab - 1);
+              p->bias_tokens[i], vocab - 1);
       return false;
     }
-  if (a->processors.repetition_penalty < 0) {
-    mx_fail("penalty must be a non-negative float, got %g", a->processors.repetition_penalty);
+  if (!(p->repetition_penalty >= 0)) {
+    mx_fail("penalty must be a non-negative float, got %g", p->repetition_penalty);
     return false;
   }
-  return check_draft(a) && mlx_lm_sampler_check(&a->sampler, vocab) == 0;
+  return mlx_lm_sampler_check(sampler, vocab) == 0;
 }
 
 mlx_lm_generation *mlx_lm_stream_generate(mlx_lm_model *model, mlx_lm_tokenizer *tokenizer,
                                           const int *prompt, int count,
                                           const mlx_lm_generate_args *args) {
-  if (!check(model, prompt, count, args)) return NULL;
+  if (!check_draft(args) ||
+      !lm_check_request(model, prompt, count, &args->sampler, &args->processors))
+    return NULL;
   mlx_lm_generation *g = mx_xcalloc(1, sizeof *g);
   *g = (mlx_lm_generation){.tokenizer = tokenizer, .args = *args, .prompt_count = count};
   g->prompt = mx_xmalloc((size_t)count * sizeof *prompt);
@@ -98,7 +100,7 @@ static bool stops(const mlx_lm_generation *g, int token) {
 }
 
 static void fill(mlx_lm_generation *g, const lm_token *t, const char *reason, mlx_lm_response *r) {
-  double now = seconds(), generating = now - g->began;
+  double now = lm_seconds(), generating = now - g->began;
   *r = (mlx_lm_response){.text = "",
                          .token = t->id,
                          .logprobs = t->logprobs,
@@ -118,13 +120,13 @@ static void fill(mlx_lm_generation *g, const lm_token *t, const char *reason, ml
 bool mlx_lm_generation_next(mlx_lm_generation *g, mlx_lm_response *r) {
   lm_token t;
   if (g->done) return false;
-  if (!g->count) g->began = seconds();
+  if (!g->count) g->began = lm_seconds();
   if (!g->source->next(g->source, &t)) {
     g->done = true;
     return false;
   }
   if (!g->count++) {
-    double now = seconds();
+    double now = lm_seconds();
     g->prompt_time = now - g->began;
     g->began = now;
   }

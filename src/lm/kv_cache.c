@@ -2,6 +2,7 @@
  * is given up to the update. */
 #include "lm/kv_cache.h"
 #include "base/alloc.h"
+#include "lm/batch_cache.h"
 
 #include <stdlib.h>
 
@@ -17,16 +18,17 @@ mlx_lm_prompt_cache *lm_prompt_cache_new(int layers) {
 
 void mlx_lm_prompt_cache_free(mlx_lm_prompt_cache *cache) {
   if (!cache) return;
-  for (int i = 0; i < cache->count; i++)
+  for (int i = 0; i < cache->count; i++) {
     for (int p = 0; p < LM_PARTS; p++) {
       mx_release(cache->layers[i].keys[p]);
       mx_release(cache->layers[i].values[p]);
     }
+    free(cache->layers[i].rows);
+  }
   free(cache);
 }
 
-/* Puts a new array in the place of an owned one. */
-static void replace(mx *slot, mx a) {
+void lm_replace(mx *slot, mx a) {
   mx before = *slot;
   *slot = mx_retain(a);
   mx_release(before);
@@ -65,7 +67,7 @@ static bool update_parts(lm_kv_cache *c, mx *parts, const mx *new, mx *all) {
     mx_scope scope = mx_scope_begin();
     mx written = mx_scope_end(scope, grow_and_write(parts[p], new[p], c->offset));
     if (!written) return false;
-    replace(&parts[p], written);
+    lm_replace(&parts[p], written);
     all[p] = tokens_of(written, 0, c->offset + mx_dim(new[p], TOKENS));
   }
   return true;
@@ -83,6 +85,7 @@ static bool update_growing(lm_kv_cache *c, mx keys, mx values, mx *all_keys, mx 
   int tokens = mx_dim(keys, TOKENS);
   bool done = update_parts(c, c->keys, k, all_keys) && update_parts(c, c->values, v, all_values);
   c->offset += tokens;
+  for (int i = 0; i < c->row_count; i++) c->rows[i].seen += tokens;
   return done;
 }
 
@@ -101,12 +104,12 @@ bool lm_kv_cache_quantize(lm_kv_cache *c, int group_size, int bits) {
   mx_quantized v = mx_quantize(c->values[0], .group_size = group_size, .bits = bits);
   bool done = k.weight && v.weight;
   if (done) {
-    replace(&c->keys[LM_DATA], k.weight);
-    replace(&c->keys[LM_SCALES], k.scales);
-    replace(&c->keys[LM_BIASES], k.biases);
-    replace(&c->values[LM_DATA], v.weight);
-    replace(&c->values[LM_SCALES], v.scales);
-    replace(&c->values[LM_BIASES], v.biases);
+    lm_replace(&c->keys[LM_DATA], k.weight);
+    lm_replace(&c->keys[LM_SCALES], k.scales);
+    lm_replace(&c->keys[LM_BIASES], k.biases);
+    lm_replace(&c->values[LM_DATA], v.weight);
+    lm_replace(&c->values[LM_SCALES], v.scales);
+    lm_replace(&c->values[LM_BIASES], v.biases);
   }
   mx_scope_end(scope, NULL);
   return done;
@@ -114,7 +117,7 @@ bool lm_kv_cache_quantize(lm_kv_cache *c, int group_size, int bits) {
 
 /* ---- Rotating: the first `keep` tokens, then a ring ---- */
 
-static mx in_temporal_order(const lm_kv_cache *c, mx a) {
+mx lm_in_temporal_order(const lm_kv_cache *c, mx a) {
   int length = mx_dim(a, TOKENS);
   if (c->index == length) return a;
   if (c->index >= c->offset) return tokens_of(a, 0, c->index);
@@ -138,7 +141,7 @@ static mx drop_and_append(const lm_kv_cache *c, mx a, int count, mx new) {
 
 static mx append_many(const lm_kv_cache *c, mx cache, mx new) {
   if (!cache) return new;
-  mx ordered = in_temporal_order(c, cache);
+  mx ordered = lm_in_temporal_order(c, cache);
   return drop_and_append(c, ordered, mx_dim(ordered, TOKENS) - c->max_size + 1, new);
 }
 
@@ -147,8 +150,8 @@ static bool rotate_many(lm_kv_cache *c, mx keys, mx values, mx *all_keys, mx *al
   mx kept[2] = {append_many(c, c->keys[0], keys), append_many(c, c->values[0], values)};
   mx_scope_end_many(scope, kept, 2);
   if (!kept[0] || !kept[1]) return false;
-  replace(&c->keys[0], kept[0]);
-  replace(&c->values[0], kept[1]);
+  lm_replace(&c->keys[0], kept[0]);
+  lm_replace(&c->values[0], kept[1]);
   c->offset += mx_dim(keys, TOKENS);
   c->index = mx_dim(kept[0], TOKENS);
   all_keys[0] = kept[0];
@@ -179,7 +182,7 @@ static mx rotate_part(const lm_kv_cache *c, mx *slot, mx new, int *index) {
   mx_scope scope = mx_scope_begin();
   mx place = make_place(c, *slot, new, index);
   mx written = mx_scope_end(scope, write_tokens(place, new, *index));
-  if (written) replace(slot, written);
+  if (written) lm_replace(slot, written);
   return written;
 }
 
@@ -206,8 +209,7 @@ bool lm_kv_cache_update(lm_kv_cache *c, mx keys, mx values, mx *all_keys, mx *al
 
 /* ---- Masks ---- */
 
-/* [tokens, offset + tokens]: query offset + i sees keys up to itself, `window` of them at most. */
-static mx causal_mask(int tokens, int offset, int window) {
+mx lm_causal_mask(int tokens, int offset, int window) {
   mx keys = mx_arange(0, offset + tokens, 1, MX_INT32);
   mx queries = mx_expand_dims(mx_arange(offset, offset + tokens, 1, MX_INT32), MX_INTS(1));
   mx mask = mx_greater_equal(queries, keys);
@@ -219,7 +221,7 @@ static lm_mask rotating_mask(const lm_kv_cache *c, int tokens, int window) {
   if (tokens > 1) {
     int width = window ? window : c->max_size;
     int offset = c->offset < c->max_size - 1 ? c->offset : c->max_size - 1;
-    if (offset + tokens > width) return (lm_mask){false, causal_mask(tokens, offset, width)};
+    if (offset + tokens > width) return (lm_mask){false, lm_causal_mask(tokens, offset, width)};
     return (lm_mask){true, NULL};
   }
   if (!window || c->offset < window || c->max_size <= window) return (lm_mask){false, NULL};
@@ -231,8 +233,9 @@ static lm_mask rotating_mask(const lm_kv_cache *c, int tokens, int window) {
 
 lm_mask lm_make_mask(const lm_kv_cache *c, int tokens, int window) {
   if (c && c->kind == LM_ROTATING_CACHE) return rotating_mask(c, tokens, window);
+  if (c && c->kind == LM_BATCH_CACHE) return lm_batch_mask(c, tokens);
   if (tokens == 1) return (lm_mask){false, NULL};
-  if (!c && window && tokens > window) return (lm_mask){false, causal_mask(tokens, 0, window)};
+  if (!c && window && tokens > window) return (lm_mask){false, lm_causal_mask(tokens, 0, window)};
   return (lm_mask){true, NULL};
 }
 
@@ -248,6 +251,12 @@ int lm_kv_cache_trim(lm_kv_cache *c, int tokens) {
   c->offset -= n;
   if (c->kind == LM_ROTATING_CACHE) c->index -= n;
   return n;
+}
+
+lm_position lm_kv_cache_position(const lm_kv_cache *c) {
+  if (!c) return (lm_position){0, NULL};
+  if (c->kind == LM_BATCH_CACHE) return lm_batch_position(c);
+  return (lm_position){c->offset, NULL};
 }
 
 int lm_kv_cache_arrays(const lm_kv_cache *c, mx *out) {

@@ -131,7 +131,7 @@ void lm_rope_release(lm_rope *rope) {
   rope->freqs = NULL;
 }
 
-mx lm_rope_forward(const lm_rope *rope, mx x, int offset) {
+mx lm_rope_forward(const lm_rope *rope, mx x, lm_position at) {
   if (rope->mscale != 1) {
     mx head = mx_slice_axis(x, -1, 0, rope->dims);
     head = mx_multiply(head, mx_scalar_like(rope->mscale, x));
@@ -141,5 +141,6 @@ mx lm_rope_forward(const lm_rope *rope, mx x, int offset) {
       x = mx_concatenate(MX_LIST(head, mx_slice_axis(x, -1, rope->dims, mx_dim(x, -1))), -1);
   }
   return mx_fast_rope(x, rope->dims, .traditional = rope->traditional, .base = rope->base,
-                      .scale = rope->scale, .offset = offset, .freqs = rope->freqs);
+                      .scale = rope->scale, .offset = at.offset, .offsets = at.offsets,
+                      .freqs = rope->freqs);
 }

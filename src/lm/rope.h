@@ -4,6 +4,7 @@
 #define LM_ROPE_H
 
 #include "lm/config.h"
+#include "lm/kv_cache.h"
 #include "mlx/mx.h"
 
 typedef struct lm_rope {
@@ -19,7 +20,7 @@ bool lm_rope_init(lm_rope *rope, lm_config *config, int dims, double base, bool 
                   const json_t *scaling, int max_position_embeddings);
 void lm_rope_release(lm_rope *rope);
 
-/* x [batch, heads, tokens, head_dim], its first token at position `offset`. */
-mx lm_rope_forward(const lm_rope *rope, mx x, int offset);
+/* x [batch, heads, tokens, head_dim], its first token at position `at`. */
+mx lm_rope_forward(const lm_rope *rope, mx x, lm_position at);
 
 #endif

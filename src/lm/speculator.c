@@ -44,7 +44,8 @@ static mx step(speculator *s, const lm_side *side, mx tokens, int places, mx *lo
   if (!logits) return NULL;
   int rows = mx_dim(logits, 0);
   logits = slice(logits, rows - places, rows);
-  if (!lm_processes_logits(s->args)) return lm_sample_tokens(&s->args->sampler, logits, logprobs);
+  if (!lm_processes_logits(&s->args->processors))
+    return lm_sample_tokens(&s->args->sampler, logits, logprobs);
   mx *sampled = mx_xcalloc((size_t)places * 2, sizeof *sampled), *rows_of = sampled + places;
   mx y = slice(tokens, 0, rows - places + 1);
   for (int i = 0; i < places; i++) {
@@ -71,7 +72,7 @@ static bool begin(speculator *s) {
   for (; s->count - done > part; done += part)
     if (!prefill(s, done, part)) return false;
   int rest = s->count - done - 1;
-  if (rest && lm_processes_logits(s->args))
+  if (rest && lm_processes_logits(&s->args->processors))
     lm_put(&s->history, mx_retain(mx_array_new(s->prompt + done, MX_INTS(rest), MX_INT32)));
   s->y = s->prompt + s->count - 1;
   s->begun = true;

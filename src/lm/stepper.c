@@ -16,8 +16,8 @@ void lm_side_close(lm_side *side) {
   if (side->own_cache) mlx_lm_prompt_cache_free(side->cache);
 }
 
-bool lm_processes_logits(const mlx_lm_generate_args *a) {
-  return a->processors.bias_count || a->processors.repetition_penalty != 0;
+bool lm_processes_logits(const mlx_lm_logits_processors *p) {
+  return p->bias_count || p->repetition_penalty != 0;
 }
 
 static bool quantize_cache(const lm_side *side, const mlx_lm_generate_args *args) {
@@ -86,7 +86,7 @@ static bool prefill(stepper *s) {
 static bool step(stepper *s, mx tokens, mx *token, mx *logprobs) {
   mx_scope scope = mx_scope_begin();
   mx logits = lm_step_logits(&s->side, s->args, tokens);
-  if (lm_processes_logits(s->args)) {
+  if (lm_processes_logits(&s->args->processors)) {
     mx all = s->history ? mx_concatenate(MX_LIST(s->history, tokens), 0) : tokens;
     lm_put(&s->history, mx_retain(all));
     logits = mlx_lm_process_logits(&s->args->processors, all, logits);

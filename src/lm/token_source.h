@@ -39,7 +39,11 @@ typedef struct lm_side {
 lm_side lm_side_open(mlx_lm_model *model, mlx_lm_prompt_cache *cache, int max_kv_size);
 void lm_side_close(lm_side *side);
 
-bool lm_processes_logits(const mlx_lm_generate_args *args);
+bool lm_processes_logits(const mlx_lm_logits_processors *processors);
+/* Whether the model can be asked for this. False after mx_fail. */
+bool lm_check_request(const mlx_lm_model *model, const int *prompt, int count,
+                      const mlx_lm_sampler *sampler, const mlx_lm_logits_processors *processors);
+double lm_seconds(void);
 /* Takes tokens[count] into the cache and evaluates it; the logits are not wanted. */
 bool lm_prefill(const lm_side *side, const mlx_lm_generate_args *args, const int *tokens,
                 int count);

@@ -139,9 +139,9 @@ static mx attend(const llama *m, const llama_layer *l, mx x, lm_mask mask, lm_kv
   mx queries = lm_split_heads(lm_linear_forward(&l->q, x), m->heads);
   mx keys = lm_split_heads(lm_linear_forward(&l->k, x), m->kv_heads);
   mx values = lm_split_heads(lm_linear_forward(&l->v, x), m->kv_heads);
-  int offset = cache ? cache->offset : 0;
-  queries = lm_rope_forward(&m->rope, queries, offset);
-  keys = lm_rope_forward(&m->rope, keys, offset);
+  lm_position at = lm_kv_cache_position(cache);
+  queries = lm_rope_forward(&m->rope, queries, at);
+  keys = lm_rope_forward(&m->rope, keys, at);
   mx out = lm_attention(queries, keys, values, cache, m->scale, mask);
   return lm_linear_forward(&l->o, lm_join_heads(out));
 }
