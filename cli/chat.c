@@ -1,12 +1,11 @@
 /* `mlx_lm chat`: a conversation on the terminal. The cache keeps what was said, so each turn
  * processes only what is new. Ctrl-C stops the answer, and not the program. */
 #include "commands.h"
-#include "mlx_lm/chat.h"
 #include "options.h"
+#include "prompt.h"
 #include "session.h"
 
 #include <histedit.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +14,10 @@
 
 typedef struct {
   const char *model, *adapter_path, *system_prompt;
-  int seed, max_kv_size, max_tokens;
+  int max_kv_size, max_tokens;
   double temp, top_p, xtc_probability, xtc_threshold;
-  bool trust_remote_code;
+  bool trust_remote_code, pipeline;
+  cli_seed seed;
 } values;
 
 #define AT(field) offsetof(values, field)
@@ -34,12 +34,14 @@ static const cli_option options[] = {
      "chance of XTC sampling for a token", NULL},
     {"xtc-threshold", 0, CLI_FLOAT, AT(xtc_threshold), "P",
      "probability above which XTC leaves tokens out", NULL},
-    {"seed", 0, CLI_INT, AT(seed), "N", "seed of the random numbers", NULL},
-    {"max-kv-size", 0, CLI_INT, AT(max_kv_size), "N", "tokens that the cache keeps", NULL},
+    {"seed", 0, CLI_SEED, AT(seed), "N", "seed of the random numbers", NULL},
+    {"max-kv-size", 0, CLI_COUNT, AT(max_kv_size), "N", "tokens that the cache keeps", NULL},
     {"max-tokens", 'm', CLI_INT, AT(max_tokens), "N", "most tokens of an answer (default 256)",
      NULL},
     {"system-prompt", 0, CLI_TEXT, AT(system_prompt), "TEXT",
      "system message for the chat template", NULL},
+    {"pipeline", 0, CLI_FLAG, AT(pipeline), NULL,
+     "split the model between machines by layers; no effect on one", NULL},
     {"trust-remote-code", 0, CLI_FLAG, AT(trust_remote_code), NULL,
      "accepted; nothing remote is ever run", NULL},
 };
@@ -69,20 +71,12 @@ static void print_commands(void) {
 
 /* The prompt's ids for one question; the system message opens the conversation only. */
 static int32_t *encode(const conversation *c, const char *question, size_t *count) {
-  json_t *messages = json_array();
-  if (c->first && c->v->system_prompt)
-    json_array_append_new(
-        messages, json_pack("{s:s, s:s}", "role", "system", "content", c->v->system_prompt));
-  json_array_append_new(messages, json_pack("{s:s, s:s}", "role", "user", "content", question));
-  json_t *all = json_pack("{s:o, s:b}", "messages", messages, "add_generation_prompt", 1);
-  char *variables = json_dumps(all, JSON_COMPACT);
   const mlx_lm_tokenizer *t = c->session->tokenizer;
   const char *source = mlx_lm_tokenizer_chat_template(t, NULL);
   if (!source) source = mlx_lm_default_chat_template();
-  char *text = mlx_lm_apply_template(t, source, variables, strlen(variables));
+  cli_prompt p = {.system = c->first ? c->v->system_prompt : NULL, .question = question};
+  char *text = cli_render(t, source, &p);
   int32_t *ids = text ? mlx_lm_tokenizer_encode(t, text, strlen(text), false, count) : NULL;
-  json_decref(all);
-  free(variables);
   free(text);
   return ids;
 }
@@ -211,10 +205,10 @@ static int run(const values *v, cli_session *s) {
 }
 
 int mlx_lm_cmd_chat(int argc, char **argv) {
-  values v = {.top_p = 1, .seed = -1, .max_tokens = 256};
+  values v = {.top_p = 1, .max_tokens = 256};
   int status = cli_parse(&command, argc, argv, &v);
   if (status != CLI_GO) return status;
-  if (v.seed >= 0) mx_random_seed((uint64_t)v.seed);
+  if (v.seed.given) mx_random_seed(v.seed.value);
   cli_session s;
   status = cli_open(&s, command.name, v.model, v.adapter_path);
   if (!status) status = run(&v, &s);

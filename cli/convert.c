@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 typedef struct {
-  const char *source, *target, *mode, *recipe, *dtype;
+  const char *source, *target, *mode, *recipe, *dtype, *upload_repo;
   int group_size, bits;
   bool quantize, dequantize, trust_remote_code;
 } values;
@@ -31,6 +31,8 @@ static const cli_option options[] = {
     {"dtype", 0, CLI_TEXT, AT(dtype), "DTYPE",
      "of what is not quantised (default: config.json's torch_dtype)", dtypes},
     {"dequantize", 'd', CLI_FLAG, AT(dequantize), NULL, "open the quantised weights", NULL},
+    {"upload-repo", 0, CLI_TEXT, AT(upload_repo), "REPO",
+     "an error: this build cannot reach the Hugging Face hub", NULL},
     {"trust-remote-code", 0, CLI_FLAG, AT(trust_remote_code), NULL,
      "accepted; nothing remote is ever run", NULL},
 };
@@ -51,6 +53,11 @@ int mlx_lm_cmd_convert(int argc, char **argv) {
   if (!v.source) {
     fprintf(stderr, "mlx_lm convert: --hf-path DIR is needed, the folder of a checkpoint\n");
     return 2;
+  }
+  if (v.upload_repo) {
+    mx_fail("--upload-repo %s: this build cannot reach the Hugging Face hub; nothing was converted",
+            v.upload_repo);
+    return cli_fail(command.name);
   }
   mlx_lm_convert_args args = {.quantize = v.quantize,
                               .dequantize = v.dequantize,

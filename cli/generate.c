@@ -1,11 +1,10 @@
 /* `mlx_lm generate`: a prompt, through the chat template, to text as it comes. */
 #include "commands.h"
-#include "mlx_lm/chat.h"
 #include "mlx_lm/generate.h"
 #include "options.h"
+#include "prompt.h"
 #include "session.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +14,11 @@ typedef struct {
   const char *model, *adapter_path, *system_prompt, *prompt, *prefill, *template_config;
   const char *prompt_cache_file, *draft_model;
   cli_texts extra_eos;
-  int max_tokens, top_k, min_tokens_to_keep, seed, max_kv_size;
+  int max_tokens, top_k, min_tokens_to_keep, max_kv_size;
   int kv_bits, kv_group_size, quantized_kv_start, num_draft_tokens;
   double temp, top_p, min_p, xtc_probability, xtc_threshold;
   bool ignore_template, default_template, verbose, trust_remote_code;
+  cli_seed seed;
 } values;
 
 #define AT(field) offsetof(values, field)
@@ -47,7 +47,7 @@ static const cli_option options[] = {
      "chance of XTC sampling for a token", NULL},
     {"xtc-threshold", 0, CLI_FLOAT, AT(xtc_threshold), "P",
      "probability above which XTC leaves tokens out", NULL},
-    {"seed", 0, CLI_INT, AT(seed), "N", "seed of the random numbers", NULL},
+    {"seed", 0, CLI_SEED, AT(seed), "N", "seed of the random numbers", NULL},
     {"extra-eos-token", 0, CLI_TEXTS, AT(extra_eos), "TOKEN...",
      "further tokens that end the answer", NULL},
     {"ignore-chat-template", 0, CLI_FLAG, AT(ignore_template), NULL,
@@ -58,17 +58,17 @@ static const cli_option options[] = {
      "further variables for the chat template", NULL},
     {"verbose", 0, CLI_SWITCH, AT(verbose), "BOOL",
      "statistics around the text; False prints the text alone", NULL},
-    {"max-kv-size", 0, CLI_INT, AT(max_kv_size), "N", "tokens that the cache keeps", NULL},
+    {"max-kv-size", 0, CLI_COUNT, AT(max_kv_size), "N", "tokens that the cache keeps", NULL},
     {"prompt-cache-file", 0, CLI_TEXT, AT(prompt_cache_file), "FILE",
      "saved cache of a prompt that this one continues", NULL},
-    {"kv-bits", 0, CLI_INT, AT(kv_bits), "N", "quantise the cache to this many bits", NULL},
+    {"kv-bits", 0, CLI_COUNT, AT(kv_bits), "N", "quantise the cache to this many bits", NULL},
     {"kv-group-size", 0, CLI_INT, AT(kv_group_size), "N",
      "group size of the quantised cache (default 64)", NULL},
-    {"quantized-kv-start", 0, CLI_INT, AT(quantized_kv_start), "N",
+    {"quantized-kv-start", 0, CLI_COUNT, AT(quantized_kv_start), "N",
      "tokens before the cache is quantised (default 5000)", NULL},
     {"draft-model", 0, CLI_TEXT, AT(draft_model), "DIR",
      "smaller model of the same tokenizer, for speculative decoding", NULL},
-    {"num-draft-tokens", 0, CLI_INT, AT(num_draft_tokens), "N",
+    {"num-draft-tokens", 0, CLI_COUNT, AT(num_draft_tokens), "N",
      "tokens that the draft model guesses at a time (default 3)", NULL},
     {"trust-remote-code", 0, CLI_FLAG, AT(trust_remote_code), NULL,
      "accepted; nothing remote is ever run", NULL},
@@ -77,62 +77,12 @@ static const cli_option options[] = {
 static const cli_command command = {"generate", "Generates text with a language model.", options,
                                     sizeof options / sizeof *options};
 
-/* Python's command line writes line breaks as \n, and so do its users here. */
-static char *unescape(const char *text) {
-  char *out = malloc(strlen(text) + 1), *to = out;
-  for (const char *p = text; *p; p++) {
-    bool escape = p[0] == '\\' && (p[1] == 'n' || p[1] == 't');
-    *to++ = escape ? (p[1] == 'n' ? '\n' : '\t') : *p;
-    p += escape;
-  }
-  *to = 0;
-  return out;
-}
-
-static char *read_prompt(const char *prompt) {
-  return strcmp(prompt, "-") ? unescape(prompt) : cli_read_all(stdin);
-}
-
-static json_t *message(const char *role, const char *content) {
-  return json_pack("{s:s, s:s}", "role", role, "content", content);
-}
-
-/* The template's variables for one question; NULL after mx_fail. */
-static char *conversation(const values *v, const char *prompt) {
-  json_t *messages = json_array(), *all;
-  if (v->system_prompt) json_array_append_new(messages, message("system", v->system_prompt));
-  json_array_append_new(messages, message("user", prompt));
-  if (v->prefill) json_array_append_new(messages, message("assistant", v->prefill));
-  all = json_pack("{s:o, s:b, s:b}", "messages", messages, "add_generation_prompt", !v->prefill,
-                  "continue_final_message", v->prefill != NULL);
-  if (!all) return mx_fail("the prompt is not valid UTF-8");
-  json_error_t error;
-  json_t *more = v->template_config ? json_loads(v->template_config, 0, &error) : json_object();
-  if (!json_is_object(more))
-    mx_fail("--chat-template-config is not a JSON object");
-  else
-    json_object_update(all, more);
-  char *text = json_is_object(more) ? json_dumps(all, JSON_COMPACT) : NULL;
-  json_decref(more);
-  json_decref(all);
-  return text;
-}
-
-/* The rendered conversation; NULL after mx_fail. */
-static char *render(const values *v, const cli_session *s, const char *source, const char *prompt) {
-  char *variables = conversation(v, prompt);
-  char *text =
-      variables ? mlx_lm_apply_template(s->tokenizer, source, variables, strlen(variables)) : NULL;
-  free(variables);
-  return text;
-}
-
 /* With a saved cache, the text before the question is in there already: drops it from the rendered
  * text. */
-static bool drop_cached_prefix(const values *v, const cli_session *s, const char *source,
-                               char *text) {
+static bool drop_cached_prefix(const cli_session *s, const char *source, cli_prompt p, char *text) {
   static const char mark[] = "<query>";
-  char *marked = render(v, s, source, mark), *at = marked ? strstr(marked, mark) : NULL;
+  p.question = mark;
+  char *marked = cli_render(s->tokenizer, source, &p), *at = marked ? strstr(marked, mark) : NULL;
   size_t skip = at ? (size_t)(at - marked) : 0;
   if (marked && !at)
     mx_fail("the chat template does not show the question, so no cache can precede it");
@@ -143,13 +93,14 @@ static bool drop_cached_prefix(const values *v, const cli_session *s, const char
   return true;
 }
 
-static int32_t *encode(const values *v, const cli_session *s, const char *prompt, size_t *count) {
+static int32_t *encode(const values *v, const cli_session *s, const char *question, size_t *count) {
   const char *source = mlx_lm_tokenizer_chat_template(s->tokenizer, NULL);
   if (!source && v->default_template) source = mlx_lm_default_chat_template();
   if (v->ignore_template || !source)
-    return mlx_lm_tokenizer_encode(s->tokenizer, prompt, strlen(prompt), true, count);
-  char *text = render(v, s, source, prompt);
-  bool good = text && (!v->prompt_cache_file || drop_cached_prefix(v, s, source, text));
+    return mlx_lm_tokenizer_encode(s->tokenizer, question, strlen(question), true, count);
+  cli_prompt p = {v->system_prompt, question, v->prefill, v->template_config};
+  char *text = cli_render(s->tokenizer, source, &p);
+  bool good = text && (!v->prompt_cache_file || drop_cached_prefix(s, source, p, text));
   int32_t *ids =
       good ? mlx_lm_tokenizer_encode(s->tokenizer, text, strlen(text), false, count) : NULL;
   free(text);
@@ -204,8 +155,8 @@ static int run(const values *v, cli_session *s, mlx_lm_prompt_cache *cache) {
   for (int i = 0; i < v->extra_eos.size; i++)
     if (mlx_lm_tokenizer_add_eos_token(s->tokenizer, v->extra_eos.data[i]))
       return cli_fail(command.name);
-  char *prompt = read_prompt(v->prompt);
-  int32_t *ids = encode(v, s, prompt, &count);
+  char *prompt = cli_read_prompt(v->prompt);
+  int32_t *ids = prompt ? encode(v, s, prompt, &count) : NULL;
   free(prompt);
   if (!ids) return cli_fail(command.name);
   mlx_lm_generate_args args = MLX_LM_GENERATE_DEFAULTS;
@@ -254,14 +205,13 @@ int mlx_lm_cmd_generate(int argc, char **argv) {
               .max_tokens = 100,
               .min_tokens_to_keep = 1,
               .top_p = 1,
-              .seed = -1,
               .verbose = true,
               .num_draft_tokens = 3,
               .kv_group_size = 64,
               .quantized_kv_start = 5000};
   int status = cli_parse(&command, argc, argv, &v);
   if (status != CLI_GO) return status;
-  if (v.seed >= 0) mx_random_seed((uint64_t)v.seed);
+  if (v.seed.given) mx_random_seed(v.seed.value);
   cli_session s = {0};
   mlx_lm_prompt_cache *cache = NULL;
   mx_string_map *metadata = mx_string_map_new();

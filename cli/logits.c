@@ -25,20 +25,16 @@ static const cli_command command = {"logits",
                                     "forward pass, under the name \"logits\".",
                                     options, sizeof options / sizeof *options};
 
-/* "1,2,3" into ids; their count, or -1 after telling what is wrong. */
-static int parse_ids(const char *text, int vocab_size, int **ids) {
+/* "1,2,3" into ids; their count, or -1 after a usage error. */
+static int parse_ids(const char *text, int **ids) {
   int count = 0;
   *ids = malloc((strlen(text) + 1) * sizeof **ids);
   for (const char *p = text; *p;) {
     char *end;
     long id = strtol(p, &end, 10);
-    if (end == p || (*end && *end != ',') || (*end == ',' && !end[1])) {
+    bool fits = id >= INT_MIN && id <= INT_MAX;
+    if (!fits || end == p || (*end && *end != ',') || (*end == ',' && !end[1])) {
       fprintf(stderr, "mlx_lm logits: --prompt-tokens: not a list of ids: '%s'\n", text);
-      return -1;
-    }
-    if (id < 0 || id >= vocab_size) {
-      fprintf(stderr, "mlx_lm logits: --prompt-tokens: token %ld; the model knows 0 to %d\n", id,
-              vocab_size - 1);
       return -1;
     }
     (*ids)[count++] = (int)id;
@@ -46,6 +42,21 @@ static int parse_ids(const char *text, int vocab_size, int **ids) {
   }
   if (!count) fprintf(stderr, "mlx_lm logits: --prompt-tokens is empty\n");
   return count ? count : -1;
+}
+
+static bool check_ids(const int *ids, int count, int vocab_size) {
+  for (int i = 0; i < count; i++)
+    if (ids[i] < 0 || ids[i] >= vocab_size) {
+      mx_fail("--prompt-tokens: token %d; the model knows 0 to %d", ids[i], vocab_size - 1);
+      return false;
+    }
+  return true;
+}
+
+static bool is_safetensors_name(const char *path) {
+  static const char end[] = ".safetensors";
+  size_t n = strlen(path);
+  return n >= sizeof end && !strcmp(path + n - (sizeof end - 1), end);
 }
 
 static int write_logits(mlx_lm_model *model, const int *ids, int count, const char *output) {
@@ -68,10 +79,19 @@ int mlx_lm_cmd_logits(int argc, char **argv) {
     fprintf(stderr, "mlx_lm logits: --model, --prompt-tokens and --output are needed\n");
     return 2;
   }
-  mlx_lm_model *model = mlx_lm_load_model(v.model);
-  if (!model) return cli_fail(command.name);
-  int count = parse_ids(v.tokens, mlx_lm_model_vocab_size(model), &ids);
-  status = count < 0 ? 2 : write_logits(model, ids, count, v.output);
+  if (!is_safetensors_name(v.output)) {
+    fprintf(stderr, "mlx_lm logits: --output: not a name that ends in .safetensors: '%s'\n",
+            v.output);
+    return 2;
+  }
+  int count = parse_ids(v.tokens, &ids);
+  mlx_lm_model *model = count > 0 ? mlx_lm_load_model(v.model) : NULL;
+  if (count < 0)
+    status = 2;
+  else if (!model || !check_ids(ids, count, mlx_lm_model_vocab_size(model)))
+    status = cli_fail(command.name);
+  else
+    status = write_logits(model, ids, count, v.output);
   free(ids);
   mlx_lm_model_free(model);
   return status;

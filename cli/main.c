@@ -2,6 +2,7 @@
  * was called by (mlx_lm.generate). */
 #include "commands.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,13 +38,21 @@ static void print_help(FILE *out) {
         out);
 }
 
+/* The command, and then whether all that it printed went out. */
+static int run(const command *c, int argc, char **argv) {
+  int status = c->run(argc, argv);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  fprintf(stderr, "mlx_lm %s: standard output: %s\n", c->name, strerror(errno));
+  return status ? status : 1;
+}
+
 int main(int argc, char **argv) {
   const char *slash = argc ? strrchr(argv[0], '/') : NULL;
   const char *called = argc ? (slash ? slash + 1 : argv[0]) : "mlx_lm";
   const command *found = NULL;
   if (!strncmp(called, "mlx_lm.", 7) && (found = find(called + 7))) {
     argv[0] = (char *)found->name;
-    return found->run(argc, argv);
+    return run(found, argc, argv);
   }
   if (argc < 2) {
     print_help(stderr);
@@ -57,7 +66,7 @@ int main(int argc, char **argv) {
     puts("mlx_lm " MX_VERSION);
     return 0;
   }
-  if ((found = find(argv[1]))) return found->run(argc - 1, argv + 1);
+  if ((found = find(argv[1]))) return run(found, argc - 1, argv + 1);
   fprintf(stderr, "mlx_lm: no command is named '%s'; `mlx_lm --help` lists them\n", argv[1]);
   return 2;
 }

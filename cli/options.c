@@ -51,11 +51,20 @@ static int store(const cli_command *c, const cli_option *o, char *value, char **
   case CLI_SWITCH:
     *(bool *)place = strcasecmp(value, "false") != 0 && strcasecmp(value, "f") != 0;
     break;
-  case CLI_INT: {
+  case CLI_INT:
+  case CLI_COUNT: {
     long number = strtol(value, &end, 10);
     if (end == value || *end || errno || number < INT_MIN || number > INT_MAX)
       return usage(c, o, "invalid int value", value);
+    if (o->kind == CLI_COUNT && number < 0) return usage(c, o, "must be at least 0", value);
     *(int *)place = (int)number;
+    break;
+  }
+  case CLI_SEED: {
+    unsigned long long number = strtoull(value, &end, 10);
+    if (end == value || *end || errno || strchr(value, '-'))
+      return usage(c, o, "invalid seed, an integer from 0 on", value);
+    *(cli_seed *)place = (cli_seed){true, number};
     break;
   }
   case CLI_FLOAT:

@@ -4,11 +4,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef enum cli_kind {
   CLI_FLAG,   /* bool, set by its presence */
   CLI_SWITCH, /* bool, from an argument: false for "false" and "f", else true */
   CLI_INT,    /* int */
+  CLI_COUNT,  /* int, at least 0 */
+  CLI_SEED,   /* cli_seed */
   CLI_FLOAT,  /* double */
   CLI_TEXT,   /* const char *, one of argv */
   CLI_TEXTS,  /* cli_texts: one or more arguments */
@@ -18,6 +21,11 @@ typedef struct cli_texts {
   char **data;
   int size;
 } cli_texts;
+
+typedef struct cli_seed {
+  bool given;
+  uint64_t value;
+} cli_seed;
 
 typedef struct cli_option {
   const char *name; /* without the dashes */

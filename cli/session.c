@@ -1,10 +1,10 @@
 /* What the commands that run a model share. */
 #include "session.h"
 #include "base/alloc.h"
-#include "base/str.h"
 #include "options.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -59,14 +59,6 @@ void cli_close(cli_session *s) {
   mlx_lm_model_free(s->model);
   mlx_lm_model_free(s->draft);
   mlx_lm_tokenizer_free(s->tokenizer);
-}
-
-char *cli_read_all(FILE *in) {
-  mx_str text = {0};
-  char block[4096];
-  size_t n;
-  while ((n = fread(block, 1, sizeof block, in)) > 0) mx_str_append(&text, block, n);
-  return mx_str_take(&text);
 }
 
 int32_t *cli_xtc_tokens(const mlx_lm_tokenizer *t, mlx_lm_sampler *sampler) {

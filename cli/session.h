@@ -4,8 +4,6 @@
 
 #include "mlx_lm/generate.h"
 
-#include <stdio.h>
-
 typedef struct cli_session {
   mlx_lm_model *model;
   mlx_lm_tokenizer *tokenizer;
@@ -18,9 +16,6 @@ int cli_open(cli_session *s, const char *command, const char *model, const char 
 /* Loads the draft model, whose tokenizer must be of the same size. 0, or 1 as above. */
 int cli_open_draft(cli_session *s, const char *command, const char *draft);
 void cli_close(cli_session *s);
-
-/* All that is left of a stream; the caller frees it. */
-char *cli_read_all(FILE *in);
 
 /* Gives the sampler the tokens that XTC must not leave out (line breaks, ends of sequence), in
  * memory that the caller frees. */
