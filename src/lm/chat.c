@@ -91,9 +91,18 @@ static json_t *parse_variables(const char *text, size_t length) {
   return variables;
 }
 
+/* The thread's error, told as the chat template's. */
+static void *blame_template(void) {
+  char *error = mx_xstrdup(mx_error() ? mx_error() : "");
+  mx_error_clear();
+  mx_fail("[chat_template] %s", error);
+  free(error);
+  return NULL;
+}
+
 static char *render(const mlx_lm_tokenizer *t, const char *source, json_t *variables) {
   mlx_lm_template *parsed = mlx_lm_template_parse(source, strlen(source));
-  if (!parsed) return NULL;
+  if (!parsed) return blame_template();
   bool open = json_is_true(json_object_get(variables, "continue_final_message"));
   json_object_del(variables, "continue_final_message");
   if (!json_object_get(variables, "add_generation_prompt"))
@@ -103,7 +112,8 @@ static char *render(const mlx_lm_tokenizer *t, const char *source, json_t *varia
   char *rendered = mlx_lm_template_render(parsed, text, strlen(text));
   free(text);
   mlx_lm_template_free(parsed);
-  if (rendered && open && !leave_open(rendered, json_object_get(variables, "messages"))) {
+  if (!rendered) return blame_template();
+  if (open && !leave_open(rendered, json_object_get(variables, "messages"))) {
     free(rendered);
     return NULL;
   }

@@ -28,6 +28,22 @@ double lm_seconds(void) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static bool check_cache(const mlx_lm_generate_args *a) {
+  int bits = a->kv_bits, group = a->kv_group_size;
+  if (a->max_kv_size < 0 || (a->max_kv_size && a->max_kv_size <= 4))
+    mx_fail("`max_kv_size` has to be at least 5 (the first 4 tokens are always kept), but is %d",
+            a->max_kv_size);
+  else if (bits && (bits < 2 || bits > 8 || bits == 7))
+    mx_fail("`kv_bits` has to be one of 2, 3, 4, 5, 6, 8, but is %d", bits);
+  else if (bits && group != 32 && group != 64 && group != 128)
+    mx_fail("`kv_group_size` has to be one of 32, 64, 128, but is %d", group);
+  else if (bits && a->max_kv_size)
+    mx_fail("A cache bounded by `max_kv_size` cannot be quantised (`kv_bits`)");
+  else
+    return true;
+  return false;
+}
+
 static bool check_draft(const mlx_lm_generate_args *a) {
   if (!a->draft_model) return true;
   if (a->num_draft_tokens < 0)
@@ -71,7 +87,7 @@ bool lm_check_request(const mlx_lm_model *model, const int *prompt, int count,
 mlx_lm_generation *mlx_lm_stream_generate(mlx_lm_model *model, mlx_lm_tokenizer *tokenizer,
                                           const int *prompt, int count,
                                           const mlx_lm_generate_args *args) {
-  if (!check_draft(args) ||
+  if (!check_cache(args) || !check_draft(args) ||
       !lm_check_request(model, prompt, count, &args->sampler, &args->processors))
     return NULL;
   mlx_lm_generation *g = mx_xcalloc(1, sizeof *g);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 int mlx_lm_sampler_check(const mlx_lm_sampler *s, int vocab_size) {
-  if (!(s->temp >= 0))
-    mx_fail("`temp` has to be at least 0, but is %g", s->temp);
+  if (!(s->temp >= 0 && isfinite(s->temp)))
+    mx_fail("`temp` has to be a finite number of at least 0, but is %g", s->temp);
   else if (!(s->min_p >= 0 && s->min_p <= 1))
     mx_fail("`min_p` has to be a float in the [0, 1] interval, but is %g", s->min_p);
   else if (s->min_tokens_to_keep < 1)
@@ -78,9 +78,12 @@ mx mlx_lm_apply_xtc(mx logits, double probability, double threshold, const int *
   return mx_where(mx_greater(draw, mx_float((float)probability)), logits, filtered);
 }
 
+/* Below this the likeliest token is as good as certain, and 1 / temp may pass a 16-bit float. */
+#define LEAST_TEMP 2e-5
+
 mx mlx_lm_sample(const mlx_lm_sampler *s, mx logprobs) {
   mx_scope scope = mx_scope_begin();
-  if (s->temp == 0) return mx_scope_end(scope, mx_argmax(logprobs, .axis = -1));
+  if (s->temp < LEAST_TEMP) return mx_scope_end(scope, mx_argmax(logprobs, .axis = -1));
   if (s->top_p > 0 && s->top_p < 1) logprobs = mlx_lm_apply_top_p(logprobs, s->top_p);
   if (s->min_p != 0) logprobs = mlx_lm_apply_min_p(logprobs, s->min_p, s->min_tokens_to_keep);
   if (s->xtc_probability > 0)

@@ -138,6 +138,15 @@ void lm_weights_ignore(lm_weights *w, const char *part) {
     if (strstr(mx_array_map_name(w->arrays, i), part)) w->uses[i] = LM_IGNORED;
 }
 
+bool lm_weights_check_layers(lm_weights *w, int layers) {
+  size_t count = mx_array_map_size(w->arrays);
+  if ((size_t)layers <= count) return true;
+  mx_fail("%s: \"num_hidden_layers\" is %d, but there are only %zu weights", w->config->path,
+          layers, count);
+  w->failed = true;
+  return false;
+}
+
 bool lm_weights_check_all_used(lm_weights *w) {
   size_t extra = 0, first = 0;
   for (size_t i = mx_array_map_size(w->arrays); i-- > 0;)
@@ -176,9 +185,19 @@ static void wrong_shape(lm_weights *w, const char *name, mx a, const int *shape,
   w->failed = true;
 }
 
-/* A reference of the caller's own; NULL (and w->failed) where it is missing or has another shape.
- */
-static mx take(lm_weights *w, const char *name, const int *shape, int ndim) {
+/* Whether it has the dtype that it needs: floats, or where packed uint32. */
+static bool check_dtype(lm_weights *w, const char *name, mx a, bool packed) {
+  mx_dtype dtype = mx_dtype_of(a);
+  if (packed ? dtype == MX_UINT32 : mx_is_subdtype(dtype, MX_KIND_FLOATING)) return true;
+  mx_fail("%s: weight \"%s\" is of dtype %s, expected %s", w->source, name, mx_dtype_name(dtype),
+          packed ? "uint32 (packed)" : "floats");
+  w->failed = true;
+  return false;
+}
+
+/* A reference of the caller's own; NULL (and w->failed) where it is missing or has another shape or
+ * dtype. */
+static mx take(lm_weights *w, const char *name, const int *shape, int ndim, bool packed) {
   size_t i = mx_array_map_index(w->arrays, name);
   mx a = mx_array_map_at(w->arrays, i);
   if (!a) {
@@ -188,7 +207,7 @@ static mx take(lm_weights *w, const char *name, const int *shape, int ndim) {
   }
   w->uses[i] = LM_USED;
   if (mx_ndim(a) == ndim && !memcmp(mx_shape(a), shape, (size_t)ndim * sizeof *shape))
-    return mx_retain(a);
+    return check_dtype(w, name, a, packed) ? mx_retain(a) : NULL;
   wrong_shape(w, name, a, shape, ndim);
   return NULL;
 }
@@ -224,6 +243,27 @@ void lm_weights_quantization(lm_weights *w, const char *path, lm_matrix *m) {
   m->mode = json_is_string(mode) ? json_string_value(mode) : "affine";
 }
 
+/* What quantized_matmul can compute. */
+static bool check_quantization(lm_weights *w, const char *path, const lm_matrix *m, int in) {
+  int bits = m->bits, group = m->group_size;
+  if (strcmp(m->mode, "affine"))
+    mx_fail("%s: \"quantization.mode\" of \"%s\" is %s; only affine is supported", w->config->path,
+            path, m->mode);
+  else if (bits < 2 || bits > 8 || bits == 7)
+    mx_fail("%s: \"quantization.bits\" of \"%s\" is %d; 2, 3, 4, 5, 6 and 8 are supported",
+            w->config->path, path, bits);
+  else if (group != 32 && group != 64 && group != 128)
+    mx_fail("%s: \"quantization.group_size\" of \"%s\" is %d; 32, 64 and 128 are supported",
+            w->config->path, path, group);
+  else if (in % group)
+    mx_fail("%s: \"%s\" has %d inputs, which groups of %d cannot divide", w->config->path, path, in,
+            group);
+  else
+    return true;
+  w->failed = true;
+  return false;
+}
+
 static bool take_matrix(lm_weights *w, const char *prefix, const lm_field *f, int out, int in,
                         lm_matrix *m) {
   mx_str name = {0};
@@ -231,19 +271,15 @@ static bool take_matrix(lm_weights *w, const char *prefix, const lm_field *f, in
   lm_weights_quantization(w, name.data, m);
   if (!m->bits) {
     join(&name, prefix, f->name, "weight");
-    m->weight = take(w, name.data, (int[]){out, in}, 2);
-  } else if (in % m->group_size || (int64_t)in * m->bits % 32) {
-    mx_fail("%s: \"%s\" has %d inputs, which groups of %d cannot divide", w->config->path,
-            name.data, in, m->group_size);
-    w->failed = true;
-  } else {
+    m->weight = take(w, name.data, (int[]){out, in}, 2, false);
+  } else if (check_quantization(w, name.data, m, in)) {
     int packed = (int)((int64_t)in * m->bits / 32), groups = in / m->group_size;
     join(&name, prefix, f->name, "weight");
-    m->weight = take(w, name.data, (int[]){out, packed}, 2);
+    m->weight = take(w, name.data, (int[]){out, packed}, 2, true);
     join(&name, prefix, f->name, "scales");
-    m->scales = take(w, name.data, (int[]){out, groups}, 2);
+    m->scales = take(w, name.data, (int[]){out, groups}, 2, false);
     join(&name, prefix, f->name, "biases");
-    if (!strcmp(m->mode, "affine")) m->biases = take(w, name.data, (int[]){out, groups}, 2);
+    m->biases = take(w, name.data, (int[]){out, groups}, 2, false);
   }
   mx_str_free(&name);
   return !w->failed;
@@ -253,7 +289,7 @@ static mx take_vector(lm_weights *w, const char *prefix, const lm_field *f, cons
                       int n) {
   mx_str name = {0};
   join(&name, prefix, f->name, last);
-  mx a = take(w, name.data, &n, 1);
+  mx a = take(w, name.data, &n, 1, false);
   mx_str_free(&name);
   return a;
 }

@@ -52,6 +52,8 @@ bool lm_weights_has(const lm_weights *w, const char *name);
 void lm_weights_ignore(lm_weights *w, const char *part);
 /* How the layer at `path` is quantised: fills group_size, bits and mode; bits 0 where it is not. */
 void lm_weights_quantization(lm_weights *w, const char *path, lm_matrix *matrix);
+/* Fails where there are fewer weights than layers, before anybody makes room for these. */
+bool lm_weights_check_layers(lm_weights *w, int layers);
 /* Fails where a weight was neither used nor passed over. */
 bool lm_weights_check_all_used(lm_weights *w);
 

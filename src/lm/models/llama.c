@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "lm/models/families.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,8 @@ static bool read_sizes(llama *m, lm_config *c) {
   int head_dim = lm_config_int(c, "head_dim", 0);
   if (c->failed) return false;
   if (!head_dim) head_dim = hidden / m->heads;
-  if (m->kv_heads < 1 || m->heads % m->kv_heads || head_dim < 1) {
+  bool fits = head_dim > 0 && (int64_t)m->heads * head_dim <= INT_MAX;
+  if (m->kv_heads < 1 || m->heads % m->kv_heads || !fits) {
     mx_fail("%s: %d heads of %d features cannot share %d key-value heads", c->path, m->heads,
             head_dim, m->kv_heads);
     c->failed = true;
@@ -108,7 +110,7 @@ static bool load(void *model, lm_config *c, lm_weights *w) {
   llama *m = model;
   m->norm_eps = (float)lm_config_float(c, "rms_norm_eps", 1e-5);
   m->tied = lm_config_bool(c, "tie_word_embeddings", true);
-  if (!read_sizes(m, c) || c->failed) return false;
+  if (!read_sizes(m, c) || c->failed || !lm_weights_check_layers(w, m->layer_count)) return false;
   m->layers = mx_xcalloc((size_t)m->layer_count, sizeof *m->layers);
   if (!read_layer_types(m, c)) return false;
   lm_weights_ignore(w, "self_attn.rotary_emb.inv_freq");
