@@ -2,7 +2,7 @@
 #include "drivers/reduce.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/reduce.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 typedef struct {
   int axis;
@@ -25,10 +25,25 @@ static int arg_shape(const mx_node *node, const mx *in, int output, int *shape) 
   return in[0]->ndim;
 }
 
-#define ARG_REDUCTION(NAME)                                                     \
-  {                                                                             \
-    .name = NAME, .params_size = sizeof(arg_params), .eval = {eval_arg_reduce}, \
-    .output_shape = arg_shape                                                   \
+static bool jvp_arg(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                    int count, mx *jvps) {
+  (void)tangents, (void)argnums, (void)count;
+  int shape[MX_MAX_NDIM], ndim = arg_shape(node, primals, 0, shape);
+  return (jvps[0] = mx_zeros((mx_ints){shape, ndim}, MX_UINT32)) != NULL;
+}
+
+static mx along_axis(mx a, const mx_primitive *primitive, int axis, bool keepdims);
+
+static bool vmap_arg(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  int axis = mx_axis_in_batch(MX_PARAMS(arg_params, node)->axis, axes[0]);
+  out_axes[0] = axes[0];
+  return (out[0] = along_axis(in[0], node->primitive, axis, true)) != NULL;
+}
+
+#define ARG_REDUCTION(NAME)                                                          \
+  {                                                                                  \
+    .name = NAME, .params_size = sizeof(arg_params), .eval = {eval_arg_reduce},      \
+    .vjp = mx_vjp_zeros, .jvp = jvp_arg, .vmap = vmap_arg, .output_shape = arg_shape \
   }
 static const mx_primitive arg_min = ARG_REDUCTION("ArgMin"), arg_max = ARG_REDUCTION("ArgMax");
 

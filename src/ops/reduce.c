@@ -2,7 +2,10 @@
 #include "mlx/mx/reduce.h"
 #include "drivers/reduce.h"
 #include "mlx/mx/cast.h"
-#include "ops/ops.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/elementwise.h"
+#include "mlx/mx/index.h"
+#include "ops/rules.h"
 
 typedef struct {
   int count, axes[MX_MAX_NDIM]; /* sorted */
@@ -33,15 +36,131 @@ static void print_reduce(const mx_node *node, mx_str *out) {
   for (int i = 0; i < p->count; i++) mx_str_printf(out, i ? " %d" : "%d", p->axes[i]);
 }
 
-#define REDUCTION(NAME)                                                        \
-  {                                                                            \
-    .name = NAME, .params_size = sizeof(reduce_params), .eval = {eval_reduce}, \
-    .output_shape = reduce_shape, .print = print_reduce                        \
+/* ---- Rules: the node's output keeps the reduced axes, with length 1 ---- */
+
+/* `a` with the reduced axes flattened into one, the last. */
+static mx reduced_last(const reduce_params *p, mx a) {
+  if (!a) return NULL;
+  int order[MX_MAX_NDIM], count = 0, next = 0;
+  for (int i = 0; i < a->ndim; i++)
+    if (next < p->count && p->axes[next] == i)
+      next++;
+    else
+      order[count++] = i;
+  mx_copy_ints(order + count, p->axes, p->count);
+  return mx_flatten(mx_transpose(a, .axes = {order, a->ndim}), count, -1);
+}
+
+/* What reduced_last makes of an array like `like`, back in its place. */
+static mx reduced_back(const reduce_params *p, mx a, mx like) {
+  if (!a) return NULL;
+  int lengths[MX_MAX_NDIM], back[MX_MAX_NDIM], kept = like->ndim - p->count, next = 0;
+  for (int i = 0; i < p->count; i++) lengths[i] = mx_shape_of(like)[p->axes[i]];
+  for (int i = 0; i < like->ndim; i++) {
+    bool reduced = next < p->count && p->axes[next] == i;
+    back[i] = reduced ? kept + next : i - next;
+    next += reduced;
+  }
+  return mx_transpose(mx_unflatten(a, kept, (mx_ints){lengths, p->count}),
+                      .axes = {back, like->ndim});
+}
+
+static mx sum_over(const reduce_params *p, mx a) {
+  return mx_sum(a, .axes = {p->axes, p->count}, .keepdims = true);
+}
+
+static bool vjp_sum(const mx_node *node, const mx *primals, const mx *cotangents,
+                    const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)node, (void)argnums, (void)count, (void)outputs;
+  return (vjps[0] = mx_spread_like(cotangents[0], primals[0])) != NULL;
+}
+
+static bool jvp_sum(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                    int count, mx *jvps) {
+  (void)primals, (void)argnums, (void)count;
+  return (jvps[0] = sum_over(MX_PARAMS(reduce_params, node), tangents[0])) != NULL;
+}
+
+/* For each element the product of the others, without a division. */
+static mx product_of_others(const reduce_params *p, mx a) {
+  mx last = reduced_last(p, a);
+  mx before = mx_cumprod(last, .axis = -1, .inclusive = false);
+  mx after = mx_cumprod(last, .axis = -1, .reverse = true, .inclusive = false);
+  return reduced_back(p, mx_multiply(before, after), a);
+}
+
+static bool vjp_prod(const mx_node *node, const mx *primals, const mx *cotangents,
+                     const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)argnums, (void)count, (void)outputs;
+  mx others = product_of_others(MX_PARAMS(reduce_params, node), primals[0]);
+  return (vjps[0] = mx_multiply(others, cotangents[0])) != NULL;
+}
+
+static bool jvp_prod(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                     int count, mx *jvps) {
+  (void)argnums, (void)count;
+  const reduce_params *p = MX_PARAMS(reduce_params, node);
+  mx others = product_of_others(p, primals[0]);
+  return (jvps[0] = sum_over(p, mx_multiply(others, tangents[0]))) != NULL;
+}
+
+/* Elements that share the extreme share the cotangent. */
+static bool vjp_extreme(const mx_node *node, const mx *primals, const mx *cotangents,
+                        const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)argnums, (void)count;
+  mx chosen = mx_equal(primals[0], outputs[0]);
+  mx sharing = sum_over(MX_PARAMS(reduce_params, node), chosen);
+  vjps[0] = mx_multiply(mx_divide(cotangents[0], sharing), chosen);
+  return vjps[0] != NULL;
+}
+
+/* As in MLX, the tangent of the first that is extreme. */
+static bool jvp_extreme(const mx_node *node, const mx *primals, const mx *tangents,
+                        const int *argnums, int count, mx *jvps) {
+  (void)argnums, (void)count;
+  const reduce_params *p = MX_PARAMS(reduce_params, node);
+  bool max = node->primitive == reductions + MX_REDUCE_MAX;
+  mx x = reduced_last(p, primals[0]), t = reduced_last(p, tangents[0]);
+  mx at =
+      max ? mx_argmax(x, .axis = -1, .keepdims = true) : mx_argmin(x, .axis = -1, .keepdims = true);
+  mx picked = mx_squeeze(mx_take_along_axis(t, at, .axis = -1), MX_INTS(-1));
+  return (jvps[0] = mx_expand_dims(picked, (mx_ints){p->axes, p->count})) != NULL;
+}
+
+static mx reduce(mx a, mx_reduce_kind kind, mx_reduce_args args);
+
+static bool jvp_logical(const mx_node *node, const mx *primals, const mx *tangents,
+                        const int *argnums, int count, mx *jvps) {
+  (void)tangents, (void)argnums, (void)count;
+  const reduce_params *p = MX_PARAMS(reduce_params, node);
+  mx y = reduce(primals[0], (mx_reduce_kind)(node->primitive - reductions),
+                (mx_reduce_args){{p->axes, p->count}, MX_NO_AXIS, true});
+  return (jvps[0] = mx_zeros_like(y)) != NULL;
+}
+
+static bool vmap_reduce(const mx_node *node, const mx *in, const int *axes, mx *out,
+                        int *out_axes) {
+  const reduce_params *p = MX_PARAMS(reduce_params, node);
+  int shifted[MX_MAX_NDIM];
+  for (int i = 0; i < p->count; i++) shifted[i] = mx_axis_in_batch(p->axes[i], axes[0]);
+  out[0] = reduce(in[0], (mx_reduce_kind)(node->primitive - reductions),
+                  (mx_reduce_args){{shifted, p->count}, MX_NO_AXIS, true});
+  out_axes[0] = axes[0];
+  return out[0] != NULL;
+}
+
+#define REDUCTION(NAME, VJP, JVP)                                                          \
+  {                                                                                        \
+    .name = NAME, .params_size = sizeof(reduce_params), .eval = {eval_reduce}, .vjp = VJP, \
+    .jvp = JVP, .vmap = vmap_reduce, .output_shape = reduce_shape, .print = print_reduce   \
   }
 static const mx_primitive reductions[MX_REDUCE_KINDS] = {
-    [MX_REDUCE_AND] = REDUCTION("And"), [MX_REDUCE_OR] = REDUCTION("Or"),
-    [MX_REDUCE_SUM] = REDUCTION("Sum"), [MX_REDUCE_PROD] = REDUCTION("Prod"),
-    [MX_REDUCE_MIN] = REDUCTION("Min"), [MX_REDUCE_MAX] = REDUCTION("Max")};
+    [MX_REDUCE_AND] = REDUCTION("And", mx_vjp_zeros, jvp_logical),
+    [MX_REDUCE_OR] = REDUCTION("Or", mx_vjp_zeros, jvp_logical),
+    [MX_REDUCE_SUM] = REDUCTION("Sum", vjp_sum, jvp_sum),
+    [MX_REDUCE_PROD] = REDUCTION("Prod", vjp_prod, jvp_prod),
+    [MX_REDUCE_MIN] = REDUCTION("Min", vjp_extreme, jvp_extreme),
+    [MX_REDUCE_MAX] = REDUCTION("Max", vjp_extreme, jvp_extreme)};
 
 /* Which axes are meant: sorted into p. False after mx_fail. */
 static bool axes_of(mx a, mx_reduce_args args, reduce_params *p) {

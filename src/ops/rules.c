@@ -67,3 +67,8 @@ int mx_batch_length(const mx *in, const int *axes, int count) {
     if (axes[i] >= 0) return mx_shape_of(in[i])[axes[i]];
   return 1;
 }
+
+mx mx_spread_like(mx a, mx like) {
+  mx both[2];
+  return mx_broadcast_arrays((mx[]){a, like}, 2, both) ? both[0] : NULL;
+}

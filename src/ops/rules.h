@@ -45,5 +45,12 @@ mx mx_batch_in_front(mx a, int axis);
 mx mx_batched(mx a, int axis, int length);
 /* The length of the batch axis. */
 int mx_batch_length(const mx *in, const int *axes, int count);
+/* Where axis `axis` of one slice lies in the array that is batched along `batch` (-1: not). */
+static inline int mx_axis_in_batch(int axis, int batch) {
+  return axis + (batch >= 0 && batch <= axis);
+}
+
+/* a broadcast to the shape of `like`. */
+mx mx_spread_like(mx a, mx like);
 
 #endif

@@ -3,10 +3,11 @@
 #include "drivers/softmax.h"
 #include "mlx/mx/cast.h"
 #include "mlx/mx/elementwise.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 typedef struct {
   int axis;
+  bool precise; /* as asked; it is always computed so */
 } axis_params;
 
 static bool eval_softmax(const mx_node *node, const mx *in, const mx *out) {
@@ -16,8 +17,52 @@ static bool eval_softmax(const mx_node *node, const mx *in, const mx *out) {
                          in[0]->ndim, axis, out[0]->data);
 }
 
-static const mx_primitive softmax = {
-    .name = "Softmax", .params_size = sizeof(axis_params), .eval = {eval_softmax}};
+static const mx_primitive softmax, logsumexp;
+
+static mx make_softmax(axis_params p, mx a) {
+  return a ? mx_make(&softmax, &p, mx_spec_like(a, a->dtype), a) : NULL;
+}
+
+/* The derivative is symmetric: y (t - sum(y t)). */
+static mx softmax_slope(int axis, mx y, mx t) {
+  mx part = mx_multiply(y, t);
+  return mx_subtract(part, mx_multiply(y, mx_sum(part, .axis = axis, .keepdims = true)));
+}
+
+static bool vjp_softmax(const mx_node *node, const mx *primals, const mx *cotangents,
+                        const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)primals, (void)argnums, (void)count;
+  int axis = MX_PARAMS(axis_params, node)->axis;
+  return (vjps[0] = softmax_slope(axis, outputs[0], cotangents[0])) != NULL;
+}
+
+static bool jvp_softmax(const mx_node *node, const mx *primals, const mx *tangents,
+                        const int *argnums, int count, mx *jvps) {
+  (void)argnums, (void)count;
+  const axis_params *p = MX_PARAMS(axis_params, node);
+  return (jvps[0] = softmax_slope(p->axis, make_softmax(*p, primals[0]), tangents[0])) != NULL;
+}
+
+static axis_params in_batch(const mx_node *node, int batch) {
+  axis_params p = {0};
+  p.precise = MX_PARAMS(axis_params, node)->precise;
+  p.axis = mx_axis_in_batch(MX_PARAMS(axis_params, node)->axis, batch);
+  return p;
+}
+
+static bool vmap_softmax(const mx_node *node, const mx *in, const int *axes, mx *out,
+                         int *out_axes) {
+  out_axes[0] = axes[0];
+  return (out[0] = make_softmax(in_batch(node, axes[0]), in[0])) != NULL;
+}
+
+static const mx_primitive softmax = {.name = "Softmax",
+                                     .params_size = sizeof(axis_params),
+                                     .eval = {eval_softmax},
+                                     .vjp = vjp_softmax,
+                                     .jvp = jvp_softmax,
+                                     .vmap = vmap_softmax,
+                                     .output_shape = mx_shape_of_first};
 
 static bool eval_logsumexp(const mx_node *node, const mx *in, const mx *out) {
   int axis = MX_PARAMS(axis_params, node)->axis;
@@ -26,8 +71,50 @@ static bool eval_logsumexp(const mx_node *node, const mx *in, const mx *out) {
                            in[0]->ndim, axis, out[0]->data);
 }
 
-static const mx_primitive logsumexp = {
-    .name = "LogSumExp", .params_size = sizeof(axis_params), .eval = {eval_logsumexp}};
+/* The axis stays, with length 1. */
+static int logsumexp_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)output;
+  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
+  shape[MX_PARAMS(axis_params, node)->axis] = 1;
+  return in[0]->ndim;
+}
+
+static mx make_logsumexp(axis_params p, mx a) {
+  if (!a) return NULL;
+  int shape[MX_MAX_NDIM];
+  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
+  shape[p.axis] = 1;
+  return mx_make(&logsumexp, &p, ((mx_spec){a->dtype, a->ndim, shape}), a);
+}
+
+static bool vjp_logsumexp(const mx_node *node, const mx *primals, const mx *cotangents,
+                          const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)argnums, (void)count, (void)outputs;
+  mx weights = make_softmax(*MX_PARAMS(axis_params, node), primals[0]);
+  return (vjps[0] = mx_multiply(cotangents[0], weights)) != NULL;
+}
+
+static bool jvp_logsumexp(const mx_node *node, const mx *primals, const mx *tangents,
+                          const int *argnums, int count, mx *jvps) {
+  (void)argnums, (void)count;
+  const axis_params *p = MX_PARAMS(axis_params, node);
+  mx part = mx_multiply(tangents[0], make_softmax(*p, primals[0]));
+  return (jvps[0] = mx_sum(part, .axis = p->axis, .keepdims = true)) != NULL;
+}
+
+static bool vmap_logsumexp(const mx_node *node, const mx *in, const int *axes, mx *out,
+                           int *out_axes) {
+  out_axes[0] = axes[0];
+  return (out[0] = make_logsumexp(in_batch(node, axes[0]), in[0])) != NULL;
+}
+
+static const mx_primitive logsumexp = {.name = "LogSumExp",
+                                       .params_size = sizeof(axis_params),
+                                       .eval = {eval_logsumexp},
+                                       .vjp = vjp_logsumexp,
+                                       .jvp = jvp_logsumexp,
+                                       .vmap = vmap_logsumexp,
+                                       .output_shape = logsumexp_shape};
 
 static mx_dtype at_least_float(mx_dtype dtype) {
   return mx_is_subdtype(dtype, MX_KIND_INEXACT) ? dtype : mx_promote_types(dtype, MX_FLOAT32);
@@ -65,8 +152,9 @@ mx mx_softmax_with(mx a, mx_softmax_args args) {
     mx wide = dtype == MX_FLOAT16 || dtype == MX_BFLOAT16 ? mx_astype(a, MX_FLOAT32) : a;
     return mx_astype(softmax_formula(wide, (mx_ints){axes, count}), dtype);
   }
-  axis_params p = {axes[0]};
-  return mx_make(&softmax, &p, mx_spec_like(a, dtype), a);
+  axis_params p = {0};
+  p.axis = axes[0], p.precise = args.precise;
+  return make_softmax(p, a);
 }
 
 static mx logsumexp_formula(mx a, mx_ints axes, bool keepdims) {
@@ -79,8 +167,7 @@ static mx logsumexp_formula(mx a, mx_ints axes, bool keepdims) {
 
 mx mx_logsumexp_with(mx a, mx_reduce_args args) {
   if (!a) return NULL;
-  int axes[MX_MAX_NDIM], shape[MX_MAX_NDIM], n = 0;
-  int count = called_axes("logsumexp", a, args.axes, args.axis, axes);
+  int axes[MX_MAX_NDIM], count = called_axes("logsumexp", a, args.axes, args.axis, axes);
   if (count < 0) return NULL;
   if (!a->size) return mx_fail("[logsumexp] Received empty array.");
   mx_dtype dtype = at_least_float(a->dtype);
@@ -94,14 +181,8 @@ mx mx_logsumexp_with(mx a, mx_reduce_args args) {
     mx wide = dtype == MX_FLOAT16 || dtype == MX_BFLOAT16 ? mx_astype(a, MX_FLOAT32) : a;
     return mx_astype(logsumexp_formula(wide, (mx_ints){axes, count}, args.keepdims), dtype);
   }
-  axis_params p = {axis};
-  for (int i = 0; i < a->ndim; i++)
-    if (i != axis) shape[n++] = mx_shape_of(a)[i];
-  mx out = mx_make(&logsumexp, &p, ((mx_spec){dtype, n, shape}), a);
-  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
-  for (int i = 0; i < count; i++) shape[axes[i]] = args.keepdims ? 1 : -1;
-  n = 0;
-  for (int i = 0; i < a->ndim; i++)
-    if (shape[i] >= 0) shape[n++] = shape[i];
-  return mx_reshape(out, (mx_ints){shape, n});
+  axis_params p = {0};
+  p.axis = axis;
+  mx out = make_logsumexp(p, a);
+  return args.keepdims ? out : mx_squeeze(out, (mx_ints){axes, count});
 }

@@ -1,7 +1,9 @@
 /* Sorts and partitions along an axis. */
 #include "mlx/mx/sort.h"
 #include "drivers/sort.h"
-#include "ops/ops.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/index.h"
+#include "ops/rules.h"
 
 typedef struct {
   int axis, kth; /* kth: -1 to sort */
@@ -30,17 +32,77 @@ static bool eval_argsort(const mx_node *node, const mx *in, const mx *out) {
   return mx_drive_argsort(&rows, MX_PARAMS(sort_params, node)->kth) == 0;
 }
 
-static int sort_shape(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)node, (void)output;
-  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
-  return in[0]->ndim;
+/* ---- Rules ---- */
+
+static const mx_primitive sort, argsort, partition, argpartition;
+
+/* One of these operations on another array. */
+static mx again(const mx_primitive *primitive, const sort_params *p, mx a) {
+  if (!a) return NULL;
+  bool indices = primitive == &argsort || primitive == &argpartition;
+  return mx_make(primitive, p, mx_spec_like(a, indices ? MX_UINT32 : (mx_dtype)a->dtype), a);
 }
 
-#define SORT(NAME, EVAL) \
-  { .name = NAME, .params_size = sizeof(sort_params), .eval = {EVAL}, .output_shape = sort_shape }
-static const mx_primitive sort = SORT("Sort", eval_sort), argsort = SORT("ArgSort", eval_argsort),
-                          partition = SORT("Partition", eval_sort),
-                          argpartition = SORT("ArgPartition", eval_argsort);
+/* Places of x, and of what the node makes of it, that hold the same elements: both in ascending
+ * order. (A partition and the partition of indices need not leave elements in the same order.) */
+typedef struct {
+  mx in, out;
+} places;
+
+static places pair_places(const mx_node *node, mx x, mx y) {
+  const sort_params by_value = {MX_PARAMS(sort_params, node)->axis, -1};
+  mx in = again(&argsort, &by_value, x);
+  return (places){in, node->primitive == &sort || !y ? NULL : again(&argsort, &by_value, y)};
+}
+
+/* t carried from the places `from` to `to`, either of which may be NULL: all in order. */
+static mx carry(mx t, mx from, mx to, int axis) {
+  mx picked = from ? mx_take_along_axis(t, from, .axis = axis) : t;
+  return to ? mx_put_along_axis(mx_zeros_like(t), to, picked, .axis = axis) : picked;
+}
+
+static bool vjp_sort(const mx_node *node, const mx *primals, const mx *cotangents,
+                     const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)argnums, (void)count;
+  places at = pair_places(node, primals[0], outputs[0]);
+  vjps[0] = carry(cotangents[0], at.out, at.in, MX_PARAMS(sort_params, node)->axis);
+  return vjps[0] != NULL && !mx_error();
+}
+
+static bool jvp_sort(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                     int count, mx *jvps) {
+  (void)argnums, (void)count;
+  const sort_params *p = MX_PARAMS(sort_params, node);
+  mx y = node->primitive == &sort ? NULL : again(node->primitive, p, primals[0]);
+  places at = pair_places(node, primals[0], y);
+  jvps[0] = carry(tangents[0], at.in, at.out, p->axis);
+  return jvps[0] != NULL && !mx_error();
+}
+
+static bool jvp_order(const mx_node *node, const mx *primals, const mx *tangents,
+                      const int *argnums, int count, mx *jvps) {
+  (void)node, (void)tangents, (void)argnums, (void)count;
+  mx_ints shape = {mx_shape_of(primals[0]), primals[0]->ndim};
+  return (jvps[0] = mx_zeros(shape, MX_UINT32)) != NULL;
+}
+
+static bool vmap_sort(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  sort_params p = *MX_PARAMS(sort_params, node);
+  p.axis = mx_axis_in_batch(p.axis, axes[0]);
+  out_axes[0] = axes[0];
+  return (out[0] = again(node->primitive, &p, in[0])) != NULL;
+}
+
+#define SORT(NAME, EVAL, VJP, JVP)                                                            \
+  {                                                                                           \
+    .name = NAME, .params_size = sizeof(sort_params), .eval = {EVAL}, .vjp = VJP, .jvp = JVP, \
+    .vmap = vmap_sort, .output_shape = mx_shape_of_first                                      \
+  }
+static const mx_primitive sort = SORT("Sort", eval_sort, vjp_sort, jvp_sort);
+static const mx_primitive argsort = SORT("ArgSort", eval_argsort, mx_vjp_zeros, jvp_order);
+static const mx_primitive partition = SORT("Partition", eval_sort, vjp_sort, jvp_sort);
+static const mx_primitive argpartition =
+    SORT("ArgPartition", eval_argsort, mx_vjp_zeros, jvp_order);
 
 /* The axis made non-negative, `a` flattened where there is none; -1 after mx_fail. */
 static int axis_of(const char *op, mx *a, int axis) {
