@@ -9,8 +9,8 @@
 enum { MX_BACKEND_CPU, MX_BACKEND_GPU, MX_BACKENDS };
 
 typedef struct mx_primitive {
-  const char *name;   /* as MLX prints it: "Add", "Softmax" */
-  size_t params_size; /* bytes of the operation's parameters, copied into the node */
+  const char *name;    /* as MLX prints it: "Add", "Softmax" */
+  size_t params_size;  /* bytes of the operation's parameters, copied into the node */
   bool stops_gradient; /* derivatives do not pass through */
 
   /* Fills the outputs' data from inputs that are all there. Runs on a worker. False after
@@ -19,6 +19,10 @@ typedef struct mx_primitive {
 
   /* The rules below are formulas in the expression API, called inside a scope. False after mx_fail;
    * NULL where the operation is not differentiable or not vectorisable. */
+
+  /* The same outputs by simpler operations. Derivatives and vmap follow from it where the rule is
+   * NULL or returns false without a message. May be NULL. */
+  bool (*formula)(const mx_node *node, const mx *inputs, mx *outputs);
 
   /* vjps[i] becomes the cotangent of primals[argnums[i]]. */
   bool (*vjp)(const mx_node *node, const mx *primals, const mx *cotangents, const int *argnums,

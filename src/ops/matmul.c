@@ -3,9 +3,10 @@
 #include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
+#include "mlx/mx/index.h"
 #include "mlx/mx/linear.h"
 #include "ops/matmul.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 #include <string.h>
 
@@ -179,11 +180,16 @@ static bool jvp_addmm(const mx_node *node, const mx *primals, const mx *tangents
   return sum != NULL;
 }
 
+/* Where only c is batched, the product is the same for all. */
 static bool vmap_addmm(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  const mx_addmm_args *p = MX_PARAMS(mx_addmm_args, node);
   int ndim = batched_ndim(in, axes, 3);
   mx moved[3];
   for (int i = 0; i < 3; i++) moved[i] = batch_in_front(in[i], axes[i], ndim);
-  out[0] = mx_addmm_with(moved[2], moved[0], moved[1], *MX_PARAMS(mx_addmm_args, node));
+  if (axes[0] < 0 && axes[1] < 0)
+    out[0] = mx_add(times(mx_matmul(in[0], in[1]), p->alpha), times(moved[2], p->beta));
+  else
+    out[0] = mx_addmm_with(moved[2], moved[0], moved[1], *p);
   out_axes[0] = 0;
   return out[0] != NULL;
 }
@@ -401,8 +407,105 @@ static bool eval_gather_mm(const mx_node *node, const mx *in, const mx *out) {
   return good;
 }
 
-static const mx_primitive gather_mm = {
-    .name = "GatherMM", .params_size = sizeof(bool), .eval = {eval_gather_mm}};
+typedef struct {
+  bool left_sorted, right_sorted; /* promised by the caller */
+} gather_mm_params;
+
+/* parts [..indices, m, n] added to the matrices of zeros of this shape that `indices` name. */
+static mx scatter_matrices(mx parts, mx indices, mx_ints shape) {
+  if (!parts || !indices) return NULL;
+  int flat[3] = {1, shape.data[shape.size - 2], shape.data[shape.size - 1]};
+  for (int i = 0; i < shape.size - 2; i++) flat[0] *= shape.data[i];
+  mx zeros = mx_zeros((mx_ints){flat, 3}, parts->dtype);
+  mx sums = mx_scatter_add(zeros, &indices, 1, mx_expand_dims(parts, MX_INTS(-3)), MX_INTS(0));
+  return mx_reshape(sums, shape);
+}
+
+mx mx_gathered_pull(mx parts, mx left, mx x) {
+  return scatter_matrices(parts, left, (mx_ints){mx_shape_of(x), x->ndim});
+}
+
+mx mx_gathered_gradient(mx x, mx t, mx left, mx right, mx_ints shape, bool transpose) {
+  mx parts = transpose ? mx_gather_mm(mx_swapaxes(t, -1, -2), x, .rhs_indices = left)
+                       : mx_gather_mm(mx_swapaxes(x, -1, -2), t, .lhs_indices = left);
+  return scatter_matrices(parts, right, shape);
+}
+
+static bool vjp_gather_mm(const mx_node *node, const mx *primals, const mx *cotangents,
+                          const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)node, (void)outputs;
+  mx a = primals[0], b = primals[1], left = primals[2], right = primals[3];
+  for (int i = 0; i < count; i++) {
+    if (argnums[i] > 1) {
+      mx_fail("[GatherMM] Cannot calculate VJP with respect to indices.");
+      return false;
+    }
+    if (argnums[i] == 0)
+      vjps[i] = mx_gathered_pull(
+          mx_gather_mm(cotangents[0], mx_swapaxes(b, -1, -2), .rhs_indices = right), left, a);
+    else
+      vjps[i] = mx_gathered_gradient(a, cotangents[0], left, right,
+                                     (mx_ints){mx_shape_of(b), b->ndim}, false);
+  }
+  return !mx_error();
+}
+
+static bool jvp_gather_mm(const mx_node *node, const mx *primals, const mx *tangents,
+                          const int *argnums, int count, mx *jvps) {
+  (void)node;
+  mx sum = NULL;
+  for (int i = 0; i < count; i++) {
+    if (argnums[i] > 1) {
+      mx_fail("[GatherMM] Cannot calculate JVP with respect to indices.");
+      return false;
+    }
+    mx a = argnums[i] == 0 ? tangents[i] : primals[0];
+    mx b = argnums[i] == 1 ? tangents[i] : primals[1];
+    mx term = mx_gather_mm(a, b, .lhs_indices = primals[2], .rhs_indices = primals[3]);
+    sum = sum ? mx_add(sum, term) : term;
+  }
+  return (jvps[0] = sum) != NULL;
+}
+
+mx mx_batched_indices(mx indices, int axis, int length, mx a, int a_axis) {
+  mx front = mx_batched(indices, axis, length);
+  if (!front || a_axis < 0) return front;
+  int shape[MX_MAX_NDIM];
+  for (int i = 0; i < front->ndim; i++) shape[i] = i ? 1 : length;
+  double each = length ? (double)mx_matrix_count(a) / length : 0;
+  mx first = mx_arange(0, each * length, each > 0 ? each : 1, MX_UINT32);
+  return each > 0 ? mx_add(front, mx_reshape(first, (mx_ints){shape, front->ndim})) : front;
+}
+
+static bool vmap_gather_mm(const mx_node *node, const mx *in, const int *axes, mx *out,
+                           int *out_axes) {
+  (void)node;
+  int length = mx_batch_length(in, axes, 4);
+  mx a = mx_batch_in_front(in[0], axes[0]), b = mx_batch_in_front(in[1], axes[1]);
+  if (!a || !b) return false;
+  mx left = mx_batched_indices(in[2], axes[2], length, a, axes[0]);
+  mx right = mx_batched_indices(in[3], axes[3], length, b, axes[1]);
+  out[0] = mx_gather_mm(a, b, .lhs_indices = left, .rhs_indices = right);
+  out_axes[0] = 0;
+  return out[0] != NULL;
+}
+
+static int gather_mm_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)node, (void)output;
+  int ndim = in[2]->ndim;
+  mx_copy_ints(shape, mx_shape_of(in[2]), ndim);
+  shape[ndim] = mx_dim(in[0], -2);
+  shape[ndim + 1] = mx_dim(in[1], -1);
+  return ndim + 2;
+}
+
+static const mx_primitive gather_mm = {.name = "GatherMM",
+                                       .params_size = sizeof(gather_mm_params),
+                                       .eval = {eval_gather_mm},
+                                       .vjp = vjp_gather_mm,
+                                       .jvp = jvp_gather_mm,
+                                       .vmap = vmap_gather_mm,
+                                       .output_shape = gather_mm_shape};
 
 mx mx_matrix_indices(const char *op, mx indices, mx a) {
   if (!indices) {
@@ -430,8 +533,9 @@ mx mx_gather_mm_with(mx a, mx b, mx_gather_mm_args args) {
   mx_copy_ints(shape, mx_shape_of(left), ndim);
   shape[ndim] = mx_dim(a, -2);
   shape[ndim + 1] = mx_dim(b, -1);
-  mx y = mx_make(&gather_mm, &args.sorted_indices, ((mx_spec){dtype, ndim + 2, shape}), a, b, left,
-                 right);
+  gather_mm_params p = {args.sorted_indices && !args.rhs_indices,
+                        args.sorted_indices && !args.lhs_indices};
+  mx y = mx_make(&gather_mm, &p, ((mx_spec){dtype, ndim + 2, shape}), a, b, left, right);
   return drop_added_axes(y, o.row, o.column);
 }
 

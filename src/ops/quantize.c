@@ -6,13 +6,15 @@
 #include "mlx/mx/linear.h"
 #include "mlx/mx/reduce.h"
 #include "ops/matmul.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 #include <string.h>
 
 typedef struct {
   int group_size, bits;
   bool transpose;
+  bool dequantize;                /* Quantize's: which way */
+  bool left_sorted, right_sorted; /* GatherQMM's: promised by the caller */
 } quantized_params;
 
 /* ---- Checks ---- */
@@ -110,8 +112,60 @@ static bool eval_quantize(const mx_node *node, const mx *in, const mx *out) {
   return good;
 }
 
-static const mx_primitive quantize = {
-    .name = "Quantize", .params_size = sizeof(quantized_params), .eval = {eval_quantize}};
+/* `a` with groups of the last axis apart: [..., groups, group_size]. */
+static mx in_groups(mx a, int group_size) { return mx_unflatten(a, -1, MX_INTS(-1, group_size)); }
+
+/* The scales and biases of w as a formula, in float32: the extreme of larger size is met exactly,
+ * and the other as the number of steps between allows. */
+static void scales_formula(const quantized_params *p, mx w, mx *scales, mx *biases) {
+  mx groups = mx_astype(in_groups(w, p->group_size), MX_FLOAT32), zero = mx_float(0);
+  mx high = mx_max(groups, .axis = -1), low = mx_min(groups, .axis = -1);
+  mx lower = mx_greater(mx_abs(low), mx_abs(high));
+  mx steps = mx_divide(mx_subtract(high, low), mx_float((float)((1 << p->bits) - 1)));
+  mx size = mx_maximum(steps, mx_float(1e-7f));
+  mx scale = mx_where(lower, size, mx_negative(size)), edge = mx_where(lower, low, high);
+  mx q = mx_round(mx_divide(edge, scale)), some = mx_not_equal(q, zero);
+  *scales = mx_where(some, mx_divide(edge, mx_where(some, q, mx_float(1))), scale);
+  *biases = mx_where(some, edge, zero);
+}
+
+static mx_quantized quantize_again(const quantized_params *p, mx w) {
+  return mx_quantize_with(w, (mx_quantize_args){p->group_size, p->bits, "affine"});
+}
+
+/* Scales and biases change with the extremes of their groups; the codes, integers, do not. */
+static bool formula_quantize(const mx_node *node, const mx *in, mx *out) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  scales_formula(p, in[0], &out[1], &out[2]);
+  out[0] = quantize_again(p, in[0]).w;
+  for (int i = 1; i < 3; i++) out[i] = mx_astype(out[i], in[0]->dtype);
+  return out[0] && out[1] && out[2];
+}
+
+/* Groups lie along the last axis; whatever is in front is many matrices. */
+static bool vmap_quantize(const mx_node *node, const mx *in, const int *axes, mx *out,
+                          int *out_axes) {
+  mx_quantized q =
+      quantize_again(MX_PARAMS(quantized_params, node), mx_batch_in_front(in[0], axes[0]));
+  out[0] = q.w, out[1] = q.scales, out[2] = q.biases;
+  out_axes[0] = out_axes[1] = out_axes[2] = 0;
+  return q.w != NULL;
+}
+
+static int quantize_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  int last = in[0]->ndim - 1;
+  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
+  shape[last] = output ? shape[last] / p->group_size : (int)((int64_t)shape[last] * p->bits / 32);
+  return in[0]->ndim;
+}
+
+static const mx_primitive quantize = {.name = "Quantize",
+                                      .params_size = sizeof(quantized_params),
+                                      .eval = {eval_quantize},
+                                      .formula = formula_quantize,
+                                      .vmap = vmap_quantize,
+                                      .output_shape = quantize_shape};
 
 mx_quantized mx_quantize_with(mx w, mx_quantize_args args) {
   mx_quantized none = {NULL, NULL, NULL};
@@ -172,8 +226,76 @@ static bool eval_dequantize(const mx_node *node, const mx *in, const mx *out) {
   return good;
 }
 
-static const mx_primitive dequantize = {
-    .name = "Dequantize", .params_size = sizeof(quantized_params), .eval = {eval_dequantize}};
+/* The codes as numbers of the scales' dtype, in groups. */
+static mx codes_of(const quantized_params *p, mx w, mx scales) {
+  mx codes = mx_dequantize(w, mx_ones_like(scales), mx_zeros_like(scales),
+                           .group_size = p->group_size, .bits = p->bits);
+  return in_groups(codes, p->group_size);
+}
+
+static bool vjp_dequantize(const mx_node *node, const mx *primals, const mx *cotangents,
+                           const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  mx grouped = in_groups(cotangents[0], p->group_size);
+  for (int i = 0; i < count; i++) {
+    if (argnums[i] == 0)
+      vjps[i] = mx_zeros_like(primals[0]);
+    else
+      vjps[i] = mx_sum(argnums[i] == 2 ? grouped
+                                       : mx_multiply(grouped, codes_of(p, primals[0], primals[1])),
+                       .axis = -1);
+  }
+  return !mx_error();
+}
+
+static bool jvp_dequantize(const mx_node *node, const mx *primals, const mx *tangents,
+                           const int *argnums, int count, mx *jvps) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  mx sum = NULL;
+  for (int i = 0; i < count; i++) {
+    if (argnums[i] == 0) continue;
+    mx term = mx_expand_dims(tangents[i], MX_INTS(-1));
+    mx codes = codes_of(p, primals[0], primals[1]);
+    term = argnums[i] == 1 ? mx_multiply(term, codes) : mx_spread_like(term, codes);
+    sum = sum ? mx_add(sum, term) : term;
+  }
+  if (!sum) sum = mx_zeros_like(codes_of(p, primals[0], primals[1]));
+  return (jvps[0] = mx_flatten(sum, -2, -1)) != NULL;
+}
+
+/* Codes, scales and biases of a batch side by side, its axis in front. */
+static bool batch_weights(const mx *in, const int *axes, mx *out) {
+  int length = mx_batch_length(in, axes, 3);
+  for (int i = 0; i < 3; i++)
+    if (!(out[i] = mx_batched(in[i], axes[i], length))) return false;
+  return true;
+}
+
+static bool vmap_dequantize(const mx_node *node, const mx *in, const int *axes, mx *out,
+                            int *out_axes) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  mx w[3];
+  if (!batch_weights(in, axes, w)) return false;
+  out[0] = mx_dequantize(w[0], w[1], w[2], .group_size = p->group_size, .bits = p->bits);
+  out_axes[0] = 0;
+  return out[0] != NULL;
+}
+
+static int dequantize_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)output;
+  mx_copy_ints(shape, mx_shape_of(in[1]), in[1]->ndim);
+  shape[in[1]->ndim - 1] *= MX_PARAMS(quantized_params, node)->group_size;
+  return in[1]->ndim;
+}
+
+static const mx_primitive dequantize = {.name = "Quantize",
+                                        .params_size = sizeof(quantized_params),
+                                        .eval = {eval_dequantize},
+                                        .vjp = vjp_dequantize,
+                                        .jvp = jvp_dequantize,
+                                        .vmap = vmap_dequantize,
+                                        .output_shape = dequantize_shape};
 
 /* The dtype in which a product or a dequantisation works: float64 has no quantised form. */
 static mx_dtype working_dtype(mx_dtype dtype) { return dtype == MX_FLOAT64 ? MX_FLOAT32 : dtype; }
@@ -187,7 +309,7 @@ mx mx_dequantize_with(mx w, mx scales, mx biases, mx_quantize_args args) {
   int shape[MX_MAX_NDIM];
   mx_copy_ints(shape, mx_shape_of(w), w->ndim);
   shape[w->ndim - 1] = mx_dim(scales, -1) * args.group_size;
-  quantized_params p = {.group_size = args.group_size, .bits = args.bits};
+  quantized_params p = {.group_size = args.group_size, .bits = args.bits, .dequantize = true};
   return mx_make(&dequantize, &p, ((mx_spec){dtype, w->ndim, shape}), w, mx_astype(scales, dtype),
                  mx_astype(biases, dtype));
 }
@@ -227,13 +349,18 @@ static bool eval_quantized_matmul(const mx_node *node, const mx *in, const mx *o
   return good;
 }
 
-/* With respect to x alone: the weights are not differentiable, and scales and biases follow from
- * the gradient of the opened matrix, group by group. */
+/* The gradient of scales or biases from that of the opened matrix in groups: codes are NULL for
+ * biases. */
+static mx sum_groups(mx grouped, mx codes) {
+  return mx_sum(codes ? mx_multiply(grouped, codes) : grouped, .axis = -1);
+}
+
+/* The codes are not differentiable; scales and biases follow from the gradient of the opened
+ * matrix, group by group. */
 static bool vjp_quantized_matmul(const mx_node *node, const mx *primals, const mx *cotangents,
                                  const int *argnums, int count, const mx *outputs, mx *vjps) {
   (void)outputs;
   const quantized_params *p = MX_PARAMS(quantized_params, node);
-  mx_quantize_args how = {p->group_size, p->bits, "affine"};
   mx grouped = NULL;
   for (int i = 0; i < count; i++) {
     if (argnums[i] == 0) {
@@ -251,15 +378,9 @@ static bool vjp_quantized_matmul(const mx_node *node, const mx *primals, const m
       mx c = mx_flatten(cotangents[0], 0, -ndim), x = mx_flatten(primals[0], 0, -ndim);
       mx dw = p->transpose ? mx_matmul(mx_swapaxes(c, -1, -2), x)
                            : mx_matmul(mx_swapaxes(x, -1, -2), c);
-      grouped = mx_unflatten(dw, -1, MX_INTS(-1, p->group_size));
+      grouped = in_groups(dw, p->group_size);
     }
-    mx terms = grouped;
-    if (argnums[i] == 2) {
-      mx codes =
-          mx_dequantize_with(primals[1], mx_ones_like(primals[2]), mx_zeros_like(primals[3]), how);
-      terms = mx_multiply(grouped, mx_unflatten(codes, -1, MX_INTS(-1, p->group_size)));
-    }
-    vjps[i] = mx_sum(terms, .axes = MX_INTS(-1));
+    vjps[i] = sum_groups(grouped, argnums[i] == 2 ? codes_of(p, primals[1], primals[2]) : NULL);
   }
   return !mx_error();
 }
@@ -277,6 +398,23 @@ static bool jvp_quantized_matmul(const mx_node *node, const mx *primals, const m
   return jvps[0] != NULL;
 }
 
+/* A batch of w gets axes of length 1 behind the batch axis, as many as x has before its matrices.
+ */
+static bool vmap_quantized_matmul(const mx_node *node, const mx *in, const int *axes, mx *out,
+                                  int *out_axes) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  bool many = axes[1] >= 0 || axes[2] >= 0 || axes[3] >= 0;
+  int ndim = in[0]->ndim + (axes[0] < 0); /* of the result */
+  mx w[3] = {in[1], in[2], in[3]}, x = mx_batch_in_front(in[0], axes[0]);
+  if (many && !batch_weights(in + 1, axes + 1, w)) return false;
+  for (int i = 0; i < 3 && many; i++)
+    while (w[i] && w[i]->ndim < ndim) w[i] = mx_expand_dims(w[i], MX_INTS(1));
+  out[0] = mx_quantized_matmul(x, w[0], w[1], w[2], .transpose = p->transpose,
+                               .group_size = p->group_size, .bits = p->bits);
+  out_axes[0] = 0;
+  return out[0] != NULL;
+}
+
 static int quantized_matmul_shape(const mx_node *node, const mx *in, int output, int *shape) {
   (void)output;
   const quantized_params *p = MX_PARAMS(quantized_params, node);
@@ -290,6 +428,7 @@ static const mx_primitive quantized_matmul = {.name = "QuantizedMatmul",
                                               .eval = {eval_quantized_matmul},
                                               .vjp = vjp_quantized_matmul,
                                               .jvp = jvp_quantized_matmul,
+                                              .vmap = vmap_quantized_matmul,
                                               .output_shape = quantized_matmul_shape};
 
 /* Broadcasts the leading axes of all inputs against each other; their last two stay. */
@@ -352,7 +491,8 @@ static int check_product(const char *op, mx x, mx w, mx scales, mx biases, const
 }
 
 mx mx_quantized_matmul_with(mx x, mx w, mx scales, mx biases, mx_quantized_matmul_args args) {
-  quantized_params p = {args.group_size, args.bits, args.transpose};
+  quantized_params p = {
+      .group_size = args.group_size, .bits = args.bits, .transpose = args.transpose};
   mx in[4];
   int outer = check_product("quantized_matmul", x, w, scales, biases, args.mode, &p, in);
   if (!outer) return NULL;
@@ -415,15 +555,95 @@ static bool eval_gather_qmm(const mx_node *node, const mx *in, const mx *out) {
   return good;
 }
 
-static const mx_primitive gather_qmm = {
-    .name = "GatherQMM", .params_size = sizeof(quantized_params), .eval = {eval_gather_qmm}};
+static bool refuse(const char *what) {
+  mx_fail("[GatherQMM::vjp] %s", what);
+  return false;
+}
+
+static bool vjp_gather_qmm(const mx_node *node, const mx *primals, const mx *cotangents,
+                           const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  mx x = primals[0], w = primals[1], scales = primals[2], t = cotangents[0], grouped = NULL;
+  for (int i = 0; i < count; i++) {
+    if (argnums[i] == 1) return refuse("no gradient wrt the quantized weights.");
+    if (argnums[i] > 3) return refuse("cannot compute the gradient wrt the indices.");
+    if (argnums[i] == 0) {
+      mx parts =
+          mx_gather_qmm(t, w, scales, primals[3], .rhs_indices = primals[5],
+                        .transpose = !p->transpose, .group_size = p->group_size, .bits = p->bits);
+      vjps[i] = mx_gathered_pull(parts, primals[4], x);
+      continue;
+    }
+    if (!grouped) {
+      int shape[MX_MAX_NDIM];
+      mx_copy_ints(shape, mx_shape_of(w), w->ndim);
+      shape[w->ndim - 1] = mx_dim(scales, -1) * p->group_size;
+      mx dw = mx_gathered_gradient(x, t, primals[4], primals[5], (mx_ints){shape, w->ndim},
+                                   p->transpose);
+      grouped = in_groups(dw, p->group_size);
+    }
+    vjps[i] = sum_groups(grouped, argnums[i] == 2 ? codes_of(p, w, scales) : NULL);
+  }
+  return !mx_error();
+}
+
+static bool jvp_gather_qmm(const mx_node *node, const mx *primals, const mx *tangents,
+                           const int *argnums, int count, mx *jvps) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  if (count != 1 || argnums[0] != 0) {
+    mx_fail("[GatherQMM::jvp] No JVP wrt the quantized matrix or the indices.");
+    return false;
+  }
+  jvps[0] = mx_gather_qmm(tangents[0], primals[1], primals[2], primals[3],
+                          .lhs_indices = primals[4], .rhs_indices = primals[5],
+                          .transpose = p->transpose, .group_size = p->group_size, .bits = p->bits);
+  return jvps[0] != NULL;
+}
+
+static bool vmap_gather_qmm(const mx_node *node, const mx *in, const int *axes, mx *out,
+                            int *out_axes) {
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  int length = mx_batch_length(in, axes, 6);
+  bool many = axes[1] >= 0 || axes[2] >= 0 || axes[3] >= 0;
+  mx w[3] = {in[1], in[2], in[3]}, x = mx_batch_in_front(in[0], axes[0]);
+  if (!x || (many && !batch_weights(in + 1, axes + 1, w))) return false;
+  mx left = mx_batched_indices(in[4], axes[4], length, x, axes[0]);
+  mx right = mx_batched_indices(in[5], axes[5], length, w[0], many ? 0 : -1);
+  out[0] = mx_gather_qmm(x, w[0], w[1], w[2], .lhs_indices = left, .rhs_indices = right,
+                         .transpose = p->transpose, .group_size = p->group_size, .bits = p->bits);
+  out_axes[0] = 0;
+  return out[0] != NULL;
+}
+
+static int gather_qmm_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)output;
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  int ndim = in[4]->ndim;
+  mx_copy_ints(shape, mx_shape_of(in[4]), ndim);
+  shape[ndim] = mx_dim(in[0], -2);
+  shape[ndim + 1] = p->transpose ? mx_dim(in[1], -2) : mx_dim(in[2], -1) * p->group_size;
+  return ndim + 2;
+}
+
+static const mx_primitive gather_qmm = {.name = "GatherQMM",
+                                        .params_size = sizeof(quantized_params),
+                                        .eval = {eval_gather_qmm},
+                                        .vjp = vjp_gather_qmm,
+                                        .jvp = jvp_gather_qmm,
+                                        .vmap = vmap_gather_qmm,
+                                        .output_shape = gather_qmm_shape};
 
 mx mx_gather_qmm_with(mx x, mx w, mx scales, mx biases, mx_gather_qmm_args args) {
   static const char op[] = "gather_qmm";
   if (!args.lhs_indices && !args.rhs_indices)
     return mx_quantized_matmul(x, w, scales, biases, .transpose = args.transpose,
                                .group_size = args.group_size, .bits = args.bits, .mode = args.mode);
-  quantized_params p = {args.group_size, args.bits, args.transpose};
+  quantized_params p = {.group_size = args.group_size,
+                        .bits = args.bits,
+                        .transpose = args.transpose,
+                        .left_sorted = args.sorted_indices && !args.rhs_indices,
+                        .right_sorted = args.sorted_indices && !args.lhs_indices};
   mx in[6];
   int outer = check_product(op, x, w, scales, biases, args.mode, &p, in);
   if (!outer) return NULL;
