@@ -1,9 +1,14 @@
 /* Scaled dot-product attention. */
 #include "drivers/attention.h"
 #include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/elementwise.h"
 #include "mlx/mx/fast.h"
-#include "ops/ops.h"
+#include "mlx/mx/linear.h"
+#include "mlx/mx/softmax.h"
+#include "ops/rules.h"
 
+#include <float.h>
 #include <string.h>
 
 typedef struct {
@@ -83,9 +88,98 @@ static bool eval_attention(const mx_node *node, const mx *in, const mx *out) {
   return mx_attention_run(&call);
 }
 
+/* ---- Rules ---- */
+
+static double least(mx_dtype dtype) {
+  return dtype == MX_FLOAT64 ? -DBL_MAX : dtype == MX_FLOAT16 ? -65504 : -3.38e38;
+}
+
+/* Masks and sinks of the heads with those that share a key head apart, as scores have them. */
+static mx split_heads(mx a, int axis, const mx *in) {
+  int groups = mx_dim(in[1], 1), heads = mx_dim(in[0], 1);
+  return groups == heads ? a : mx_unflatten(a, axis, MX_INTS(groups, heads / groups));
+}
+
+static mx masked(const attention_params *p, const mx *in, mx scores) {
+  mx mask = p->mask ? split_heads(in[3], 1, in) : NULL;
+  if (p->causal) {
+    int queries = mx_dim(in[0], 2), keys = mx_dim(in[1], 2);
+    int first = keys > queries ? keys - queries : 0;
+    mx rows = mx_arange(first, first + queries, 1, MX_INT32);
+    mask = mx_greater_equal(mx_expand_dims(rows, MX_INTS(1)), mx_arange(0, keys, 1, MX_INT32));
+  }
+  if (!mask || !scores) return p->causal || p->mask ? NULL : scores;
+  if (mask->dtype != MX_BOOL) return mx_add(scores, mask);
+  return mx_where(mask, scores, mx_scalar(least(scores->dtype), scores->dtype));
+}
+
+static mx with_sinks(const attention_params *p, const mx *in, mx scores) {
+  if (!p->sinks || !scores) return scores;
+  mx sinks = mx_expand_dims(in[p->mask ? 4 : 3], MX_INTS(0, 2, 3));
+  sinks = split_heads(sinks, 1, in);
+  int shape[5];
+  mx_copy_ints(shape, mx_shape_of(scores), scores->ndim);
+  shape[scores->ndim - 1] = 1;
+  mx both[2] = {mx_broadcast_to(sinks, (mx_ints){shape, scores->ndim}), scores};
+  return mx_concatenate(both, 2, -1);
+}
+
+static bool formula_attention(const mx_node *node, const mx *in, mx *out) {
+  const attention_params *p = MX_PARAMS(attention_params, node);
+  bool shared = mx_dim(in[0], 1) != mx_dim(in[1], 1);
+  mx q = split_heads(mx_multiply(mx_scalar(p->scale, in[0]->dtype), in[0]), 1, in);
+  mx k = shared ? mx_expand_dims(in[1], MX_INTS(2)) : in[1];
+  mx v = shared ? mx_expand_dims(in[2], MX_INTS(2)) : in[2];
+  mx scores = masked(p, in, mx_matmul(q, mx_swapaxes(k, -1, -2)));
+  mx weights = mx_softmax(with_sinks(p, in, scores), .axis = -1, .precise = true);
+  if (p->sinks && weights)
+    weights = mx_slice_axis(weights, weights->ndim - 1, 1, mx_dim(weights, -1));
+  out[0] = mx_matmul(weights, v);
+  if (shared) out[0] = mx_flatten(out[0], 1, 2);
+  return out[0] != NULL;
+}
+
+/* The batch axis becomes part of x's axis `into` (0 or 1). */
+static mx folded(mx x, int axis, int length, int into) {
+  mx front = mx_batched(x, axis, length);
+  return mx_flatten(into ? mx_moveaxis(front, 0, into) : front, into, into + 1);
+}
+
+/* A batch of attentions is one with more batches, or (where each has sinks of its own) heads. */
+static bool vmap_attention(const mx_node *node, const mx *in, const int *axes, mx *out,
+                           int *out_axes) {
+  const attention_params *p = MX_PARAMS(attention_params, node);
+  int length = mx_batch_length(in, axes, node->input_count), sinks = 3 + p->mask;
+  int into = p->sinks && axes[sinks] >= 0, shape[4];
+  mx all[5];
+  for (int i = 0; i < sinks; i++)
+    if (!(all[i] = folded(in[i], axes[i], length, into))) return false;
+  if (p->sinks) all[sinks] = into ? folded(in[sinks], axes[sinks], length, 0) : in[sinks];
+  mx_copy_ints(shape, mx_shape_of(all[0]), 3);
+  shape[3] = mx_dim(all[2], 3);
+  mx y =
+      mx_make_node(node->primitive, p, (mx_spec){all[0]->dtype, 4, shape}, all, node->input_count);
+  int rest = length ? shape[into] / length : 0;
+  out[0] = mx_unflatten(y, into, MX_INTS(length, rest));
+  out_axes[0] = into;
+  return out[0] != NULL;
+}
+
+static int attention_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)node, (void)output;
+  mx_copy_ints(shape, mx_shape_of(in[0]), 3);
+  shape[3] = mx_dim(in[2], 3);
+  return 4;
+}
+
 static const mx_primitive attention = {.name = "ScaledDotProductAttention",
                                        .params_size = sizeof(attention_params),
-                                       .eval = {eval_attention}};
+                                       .eval = {eval_attention},
+                                       .formula = formula_attention,
+                                       .vmap = vmap_attention,
+                                       .output_shape = attention_shape};
+
+/* ---- Constructor ---- */
 
 #define OP "[scaled_dot_product_attention] "
 

@@ -137,7 +137,7 @@ static mx_quantized quantize_again(const quantized_params *p, mx w) {
 static bool formula_quantize(const mx_node *node, const mx *in, mx *out) {
   const quantized_params *p = MX_PARAMS(quantized_params, node);
   scales_formula(p, in[0], &out[1], &out[2]);
-  out[0] = quantize_again(p, in[0]).w;
+  out[0] = quantize_again(p, in[0]).weight;
   for (int i = 1; i < 3; i++) out[i] = mx_astype(out[i], in[0]->dtype);
   return out[0] && out[1] && out[2];
 }
@@ -147,9 +147,9 @@ static bool vmap_quantize(const mx_node *node, const mx *in, const int *axes, mx
                           int *out_axes) {
   mx_quantized q =
       quantize_again(MX_PARAMS(quantized_params, node), mx_batch_in_front(in[0], axes[0]));
-  out[0] = q.w, out[1] = q.scales, out[2] = q.biases;
+  out[0] = q.weight, out[1] = q.scales, out[2] = q.biases;
   out_axes[0] = out_axes[1] = out_axes[2] = 0;
-  return q.w != NULL;
+  return q.weight != NULL;
 }
 
 static int quantize_shape(const mx_node *node, const mx *in, int output, int *shape) {

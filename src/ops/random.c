@@ -7,7 +7,7 @@
 #include "mlx/mx/index.h"
 #include "mlx/mx/reduce.h"
 #include "mlx/mx/sort.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -56,6 +56,40 @@ static mx next_key(void) {
 
 /* ---- Bits ---- */
 
+/* What lies under each key; keys [..., 2] give [..., shape]. `kind` and `scale` are those of
+ * floats.
+ */
+typedef struct {
+  int ndim, shape[MX_MAX_NDIM];
+  mx_dtype dtype;
+  mx_random_kind kind;
+  float scale;
+} random_params;
+
+static mx make_random(const mx_primitive *primitive, const random_params *p, mx keys) {
+  if (!keys) return NULL;
+  int shape[2 * MX_MAX_NDIM], lead = keys->ndim - 1;
+  mx_copy_ints(shape, mx_shape_of(keys), lead);
+  mx_copy_ints(shape + lead, p->shape, p->ndim);
+  return mx_make(primitive, p, ((mx_spec){p->dtype, lead + p->ndim, shape}), keys);
+}
+
+static mx under_key(const mx_primitive *primitive, random_params p, mx_ints shape, mx key) {
+  if (shape.size > MX_MAX_NDIM) return mx_fail("[bits] %d axes are too many.", shape.size);
+  p.ndim = shape.size;
+  mx_copy_ints(p.shape, shape.data, shape.size);
+  return make_random(primitive, &p, key);
+}
+
+static int random_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)output;
+  const random_params *p = MX_PARAMS(random_params, node);
+  int lead = in[0]->ndim - 1;
+  mx_copy_ints(shape, mx_shape_of(in[0]), lead);
+  mx_copy_ints(shape + lead, p->shape, p->ndim);
+  return lead + p->ndim;
+}
+
 static bool eval_bits(const mx_node *node, const mx *in, const mx *out) {
   (void)node;
   mx_buffer *temporary;
@@ -67,7 +101,27 @@ static bool eval_bits(const mx_node *node, const mx *in, const mx *out) {
   return good;
 }
 
-static const mx_primitive random_bits = {.name = "RandomBits", .eval = {eval_bits}};
+/* Random numbers do not change with their key. */
+static bool jvp_random(const mx_node *node, const mx *primals, const mx *tangents,
+                       const int *argnums, int count, mx *jvps) {
+  (void)tangents, (void)argnums, (void)count;
+  return (jvps[0] = mx_zeros_like(
+              make_random(node->primitive, MX_PARAMS(random_params, node), primals[0]))) != NULL;
+}
+
+static bool vmap_random(const mx_node *node, const mx *in, const int *axes, mx *out,
+                        int *out_axes) {
+  out_axes[0] = 0;
+  return (out[0] = make_random(node->primitive, MX_PARAMS(random_params, node),
+                               mx_batch_in_front(in[0], axes[0]))) != NULL;
+}
+
+#define RANDOM(NAME, EVAL)                                                                   \
+  {                                                                                          \
+    .name = NAME, .params_size = sizeof(random_params), .eval = {EVAL}, .vjp = mx_vjp_zeros, \
+    .jvp = jvp_random, .vmap = vmap_random, .output_shape = random_shape                     \
+  }
+static const mx_primitive random_bits = RANDOM("RandomBits", eval_bits);
 
 /* The key, or the sequence's next; NULL after mx_fail. */
 static mx checked_key(mx key) {
@@ -85,7 +139,7 @@ mx mx_random_bits(mx_ints shape, int width, mx key) {
   if (width != 1 && width != 2 && width != 4)
     return mx_fail("[bits] Bit width must be in {1, 2, 4} but got %d.", width);
   mx_dtype dtype = width == 4 ? MX_UINT32 : width == 2 ? MX_UINT16 : MX_UINT8;
-  return mx_make(&random_bits, NULL, ((mx_spec){dtype, shape.size, shape.data}), key);
+  return under_key(&random_bits, (random_params){.dtype = dtype}, shape, key);
 }
 
 mx mx_random_split(mx key, int count) {
@@ -96,13 +150,8 @@ mx mx_random_split(mx key, int count) {
 /* ---- Distributions ---- */
 
 /* Floats straight from the bits: what the formulas below make of them, in one pass. */
-typedef struct {
-  mx_random_kind kind;
-  float scale;
-} floats_params;
-
 static bool eval_floats(const mx_node *node, const mx *in, const mx *out) {
-  const floats_params *p = MX_PARAMS(floats_params, node);
+  const random_params *p = MX_PARAMS(random_params, node);
   mx_buffer *temporary;
   const void *keys = mx_row_major_data(in[0], &temporary);
   int64_t count = (int64_t)in[0]->size / 2;
@@ -114,13 +163,12 @@ static bool eval_floats(const mx_node *node, const mx *in, const mx *out) {
   return good;
 }
 
-static const mx_primitive random_floats = {
-    .name = "RandomFloats", .params_size = sizeof(floats_params), .eval = {eval_floats}};
+static const mx_primitive random_floats = RANDOM("RandomFloats", eval_floats);
 
 static mx floats(mx_random_kind kind, float scale, mx_ints shape, mx_dtype dtype, mx key) {
   key = checked_key(key);
-  floats_params p = {kind, scale};
-  return key ? mx_make(&random_floats, &p, ((mx_spec){dtype, shape.size, shape.data}), key) : NULL;
+  random_params p = {.dtype = dtype, .kind = kind, .scale = scale};
+  return under_key(&random_floats, p, shape, key);
 }
 
 static bool check_uniform(mx_dtype dtype) {

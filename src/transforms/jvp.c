@@ -1,15 +1,12 @@
 /* Forward mode: the function is traced, and tangents follow the tape. */
 #include "mlx/mx/create.h"
+#include "transforms/formula.h"
 #include "transforms/tape.h"
 
 #include <stdlib.h>
 
 static bool push_tangents(tr_tape *tape, tr_entry *e) {
   mx_node *node = e->node;
-  if (!node->primitive->jvp) {
-    mx_fail("[Primitive::jvp] Not implemented for %s.", node->primitive->name);
-    return false;
-  }
   size_t inputs = (size_t)node->input_count, outputs = (size_t)node->output_count;
   int *argnums = mx_xmalloc(inputs * sizeof *argnums), count = 0;
   mx *tangents = mx_xmalloc(inputs * sizeof *tangents);
@@ -21,7 +18,7 @@ static bool push_tangents(tr_tape *tape, tr_entry *e) {
     argnums[count++] = i;
   }
   mx_stream before = mx_use_stream(node->stream);
-  bool good = node->primitive->jvp(node, node->inputs, tangents, argnums, count, jvps);
+  bool good = tr_rule_jvp(node, node->inputs, tangents, argnums, count, jvps);
   mx_use_stream(before);
   for (size_t o = 0; o < outputs && good; o++) {
     e->values[o].array = jvps[o];

@@ -2,6 +2,7 @@
 #include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
+#include "transforms/formula.h"
 #include "transforms/tape.h"
 
 #include <stdlib.h>
@@ -20,10 +21,6 @@ static bool propagate(tr_tape *tape, tr_entry *e) {
   bool wanted = false;
   for (int o = 0; o < outputs; o++) wanted |= e->values[o].array != NULL;
   if (!wanted) return true;
-  if (!node->primitive->vjp) {
-    mx_fail("[Primitive::vjp] Not implemented for %s.", node->primitive->name);
-    return false;
-  }
   mx *cotangents = mx_xmalloc((size_t)outputs * sizeof *cotangents);
   for (int o = 0; o < outputs; o++)
     cotangents[o] = e->values[o].array ? e->values[o].array : zeros_like_output(e, o);
@@ -32,8 +29,7 @@ static bool propagate(tr_tape *tape, tr_entry *e) {
   for (int i = 0; i < node->input_count; i++)
     if (tr_value_of(tape, node->inputs[i])) argnums[count++] = i;
   mx_stream before = mx_use_stream(node->stream);
-  bool good =
-      node->primitive->vjp(node, node->inputs, cotangents, argnums, count, e->outputs, vjps);
+  bool good = tr_rule_vjp(node, node->inputs, cotangents, argnums, count, e->outputs, vjps);
   for (int i = 0; i < count && good; i++) {
     tr_value *sum = tr_value_of(tape, node->inputs[argnums[i]]);
     sum->array = sum->array ? mx_add(sum->array, vjps[i]) : vjps[i];

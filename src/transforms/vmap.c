@@ -2,6 +2,7 @@
  * the whole arrays by each primitive's vmap rule. */
 #include "mlx/mx/create.h"
 #include "mlx/mx/shape.h"
+#include "transforms/formula.h"
 #include "transforms/tape.h"
 
 #include <stdlib.h>
@@ -49,10 +50,6 @@ static mx placeholder(mx input, int axis) {
 
 static bool map_entry(tr_tape *tape, tr_entry *e) {
   mx_node *node = e->node;
-  if (!node->primitive->vmap) {
-    mx_fail("[Primitive::vmap] Not implemented for %s.", node->primitive->name);
-    return false;
-  }
   size_t inputs = (size_t)node->input_count, outputs = (size_t)node->output_count;
   mx *in = mx_xmalloc(inputs * sizeof *in), *out = mx_xcalloc(outputs, sizeof *out);
   int *axes = mx_xmalloc(inputs * sizeof *axes), *out_axes = mx_xcalloc(outputs, sizeof *out_axes);
@@ -62,7 +59,7 @@ static bool map_entry(tr_tape *tape, tr_entry *e) {
     axes[i] = value ? value->axis : -1;
   }
   mx_stream before = mx_use_stream(node->stream);
-  bool good = node->primitive->vmap(node, in, axes, out, out_axes);
+  bool good = tr_rule_vmap(node, in, axes, out, out_axes);
   mx_use_stream(before);
   for (size_t o = 0; o < outputs && good; o++) {
     e->values[o] = (tr_value){out[o], out_axes[o]};
