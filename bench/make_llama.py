@@ -1,5 +1,6 @@
 """Makes a checkpoint of Llama 3.2 1B's shape with random weights, for timing: make_llama.py BITS DIR,
-BITS one of 2, 3, 4, 5, 6, 8 (affine, groups of 64, bfloat16 scales) or 16 (bfloat16). Needs numpy.
+BITS one of 2, 3, 4, 5, 6, 8 (affine, groups of 64, bfloat16 scales) or 16 (bfloat16). Its tokenizer is
+a byte-level BPE of Llama 3's size whose merges are random. Needs numpy.
 """
 
 import json
@@ -70,3 +71,44 @@ config = {
 if bits != 16:
     config["quantization"] = {"group_size": group, "bits": bits}
 (folder / "config.json").write_text(json.dumps(config, indent=4))
+
+
+def byte_characters():
+    """The printable characters that byte-level BPE writes for the 256 bytes."""
+    kept = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [b for b in range(256) if b not in kept]
+    return [chr(b) for b in kept] + [chr(256 + i) for i in range(len(others))]
+
+
+def merges(words, count):
+    """Joins earlier words until there are `count`; words grows with them."""
+    known = set(words)
+    while len(words) < count:
+        pair = [words[int(len(words) * u**2)] for u in random.random(2)]
+        joined = "".join(pair)
+        if len(joined) <= 12 and joined not in known:
+            known.add(joined)
+            words.append(joined)
+            yield pair
+
+
+words, specials = byte_characters(), vocab - 128000
+rules = list(merges(words, 128000))
+added = ["<|begin_of_text|>", "<|end_of_text|>"] + [f"<|reserved_{i}|>" for i in range(specials - 2)]
+split = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|" + (
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+tokenizer = {
+    "version": "1.0",
+    "added_tokens": [
+        {"id": 128000 + i, "content": text, "single_word": False, "lstrip": False, "rstrip": False,
+         "normalized": False, "special": True} for i, text in enumerate(added)],
+    "normalizer": None,
+    "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": split}, "behavior": "Isolated", "invert": False},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]},
+    "post_processor": None,
+    "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+    "model": {"type": "BPE", "vocab": {word: i for i, word in enumerate(words)}, "merges": rules},
+}
+(folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False, indent=2))
+(folder / "tokenizer_config.json").write_text(json.dumps({"bos_token": added[0], "eos_token": added[1]}))

@@ -15,7 +15,7 @@
 typedef struct {
   const char *model, *adapter_path, *system_prompt;
   int max_kv_size, max_tokens;
-  double temp, top_p, xtc_probability, xtc_threshold;
+  mlx_lm_sampler sampler;
   bool trust_remote_code, pipeline;
   cli_seed seed;
 } values;
@@ -23,27 +23,9 @@ typedef struct {
 #define AT(field) offsetof(values, field)
 
 static const cli_option options[] = {
-    {"model", 0, CLI_TEXT, AT(model), "DIR", "folder of the checkpoint", NULL},
-    {"adapter-path", 0, CLI_TEXT, AT(adapter_path), "DIR",
-     "folder of adapters that fine-tuning left", NULL},
-    {"temp", 0, CLI_FLOAT, AT(temp), "T", "sampling temperature (default 0: the likeliest token)",
-     NULL},
-    {"top-p", 0, CLI_FLOAT, AT(top_p), "P",
-     "sample from the likeliest tokens of this total probability", NULL},
-    {"xtc-probability", 0, CLI_FLOAT, AT(xtc_probability), "P",
-     "chance of XTC sampling for a token", NULL},
-    {"xtc-threshold", 0, CLI_FLOAT, AT(xtc_threshold), "P",
-     "probability above which XTC leaves tokens out", NULL},
-    {"seed", 0, CLI_SEED, AT(seed), "N", "seed of the random numbers", NULL},
-    {"max-kv-size", 0, CLI_COUNT, AT(max_kv_size), "N", "tokens that the cache keeps", NULL},
-    {"max-tokens", 'm', CLI_INT, AT(max_tokens), "N", "most tokens of an answer (default 256)",
-     NULL},
-    {"system-prompt", 0, CLI_TEXT, AT(system_prompt), "TEXT",
-     "system message for the chat template", NULL},
+    CLI_SHARED_OPTIONS(values),
     {"pipeline", 0, CLI_FLAG, AT(pipeline), NULL,
      "split the model between machines by layers; no effect on one", NULL},
-    {"trust-remote-code", 0, CLI_FLAG, AT(trust_remote_code), NULL,
-     "accepted; nothing remote is ever run", NULL},
 };
 
 static const cli_command command = {"chat", "Chats with a language model.", options,
@@ -187,10 +169,7 @@ static int talk(conversation *c) {
 static int run(const values *v, cli_session *s) {
   conversation c = {.v = v, .session = s, .args = MLX_LM_GENERATE_DEFAULTS};
   c.args.max_tokens = v->max_tokens;
-  c.args.sampler.temp = v->temp;
-  c.args.sampler.top_p = v->top_p;
-  c.args.sampler.xtc_probability = v->xtc_probability;
-  c.args.sampler.xtc_threshold = v->xtc_threshold;
+  c.args.sampler = v->sampler;
   int32_t *kept = cli_xtc_tokens(s->tokenizer, &c.args.sampler);
   struct sigaction action = {.sa_handler = interrupt}, before;
   sigaction(SIGINT, &action, &before);
@@ -205,7 +184,7 @@ static int run(const values *v, cli_session *s) {
 }
 
 int mlx_lm_cmd_chat(int argc, char **argv) {
-  values v = {.top_p = 1, .max_tokens = 256};
+  values v = {.sampler = {.min_tokens_to_keep = 1, .top_p = 1}, .max_tokens = 256};
   int status = cli_parse(&command, argc, argv, &v);
   if (status != CLI_GO) return status;
   if (v.seed.given) mx_random_seed(v.seed.value);

@@ -14,9 +14,9 @@ typedef struct {
   const char *model, *adapter_path, *system_prompt, *prompt, *prefill, *template_config;
   const char *prompt_cache_file, *draft_model;
   cli_texts extra_eos;
-  int max_tokens, top_k, min_tokens_to_keep, max_kv_size;
+  int max_tokens, max_kv_size;
   int kv_bits, kv_group_size, quantized_kv_start, num_draft_tokens;
-  double temp, top_p, min_p, xtc_probability, xtc_threshold;
+  mlx_lm_sampler sampler;
   bool ignore_template, default_template, verbose, trust_remote_code;
   cli_seed seed;
 } values;
@@ -24,30 +24,15 @@ typedef struct {
 #define AT(field) offsetof(values, field)
 
 static const cli_option options[] = {
-    {"model", 0, CLI_TEXT, AT(model), "DIR", "folder of the checkpoint", NULL},
-    {"adapter-path", 0, CLI_TEXT, AT(adapter_path), "DIR",
-     "folder of adapters that fine-tuning left", NULL},
+    CLI_SHARED_OPTIONS(values),
     {"prompt", 'p', CLI_TEXT, AT(prompt), "TEXT", "message to the model; - reads standard input",
      NULL},
-    {"max-tokens", 'm', CLI_INT, AT(max_tokens), "N", "most tokens to generate (default 100)",
-     NULL},
-    {"system-prompt", 0, CLI_TEXT, AT(system_prompt), "TEXT",
-     "system message for the chat template", NULL},
     {"prefill-response", 0, CLI_TEXT, AT(prefill), "TEXT", "how the answer begins", NULL},
-    {"temp", 0, CLI_FLOAT, AT(temp), "T", "sampling temperature (default 0: the likeliest token)",
-     NULL},
-    {"top-p", 0, CLI_FLOAT, AT(top_p), "P",
-     "sample from the likeliest tokens of this total probability", NULL},
-    {"min-p", 0, CLI_FLOAT, AT(min_p), "P", "least probability, as a part of the likeliest token's",
-     NULL},
-    {"top-k", 0, CLI_INT, AT(top_k), "K", "sample from the K likeliest tokens", NULL},
-    {"min-tokens-to-keep", 0, CLI_INT, AT(min_tokens_to_keep), "N",
+    {"min-p", 0, CLI_FLOAT, AT(sampler.min_p), "P",
+     "least probability, as a part of the likeliest token's", NULL},
+    {"top-k", 0, CLI_INT, AT(sampler.top_k), "K", "sample from the K likeliest tokens", NULL},
+    {"min-tokens-to-keep", 0, CLI_INT, AT(sampler.min_tokens_to_keep), "N",
      "tokens that --min-p must leave (default 1)", NULL},
-    {"xtc-probability", 0, CLI_FLOAT, AT(xtc_probability), "P",
-     "chance of XTC sampling for a token", NULL},
-    {"xtc-threshold", 0, CLI_FLOAT, AT(xtc_threshold), "P",
-     "probability above which XTC leaves tokens out", NULL},
-    {"seed", 0, CLI_SEED, AT(seed), "N", "seed of the random numbers", NULL},
     {"extra-eos-token", 0, CLI_TEXTS, AT(extra_eos), "TOKEN...",
      "further tokens that end the answer", NULL},
     {"ignore-chat-template", 0, CLI_FLAG, AT(ignore_template), NULL,
@@ -58,7 +43,6 @@ static const cli_option options[] = {
      "further variables for the chat template", NULL},
     {"verbose", 0, CLI_SWITCH, AT(verbose), "BOOL",
      "statistics around the text; False prints the text alone", NULL},
-    {"max-kv-size", 0, CLI_COUNT, AT(max_kv_size), "N", "tokens that the cache keeps", NULL},
     {"prompt-cache-file", 0, CLI_TEXT, AT(prompt_cache_file), "FILE",
      "saved cache of a prompt that this one continues", NULL},
     {"kv-bits", 0, CLI_COUNT, AT(kv_bits), "N", "quantise the cache to this many bits", NULL},
@@ -70,8 +54,6 @@ static const cli_option options[] = {
      "smaller model of the same tokenizer, for speculative decoding", NULL},
     {"num-draft-tokens", 0, CLI_COUNT, AT(num_draft_tokens), "N",
      "tokens that the draft model guesses at a time (default 3)", NULL},
-    {"trust-remote-code", 0, CLI_FLAG, AT(trust_remote_code), NULL,
-     "accepted; nothing remote is ever run", NULL},
 };
 
 static const cli_command command = {"generate", "Generates text with a language model.", options,
@@ -161,13 +143,7 @@ static int run(const values *v, cli_session *s, mlx_lm_prompt_cache *cache) {
   if (!ids) return cli_fail(command.name);
   mlx_lm_generate_args args = MLX_LM_GENERATE_DEFAULTS;
   args.max_tokens = v->max_tokens;
-  args.sampler = (mlx_lm_sampler){.temp = v->temp,
-                                  .top_p = v->top_p,
-                                  .min_p = v->min_p,
-                                  .top_k = v->top_k,
-                                  .min_tokens_to_keep = v->min_tokens_to_keep,
-                                  .xtc_probability = v->xtc_probability,
-                                  .xtc_threshold = v->xtc_threshold};
+  args.sampler = v->sampler;
   int32_t *kept = cli_xtc_tokens(s->tokenizer, &args.sampler);
   args.prompt_cache = cache;
   args.max_kv_size = v->max_kv_size;
@@ -203,8 +179,7 @@ static bool open_cache(values *v, mlx_lm_prompt_cache **cache, mx_string_map *me
 int mlx_lm_cmd_generate(int argc, char **argv) {
   values v = {.prompt = "hello",
               .max_tokens = 100,
-              .min_tokens_to_keep = 1,
-              .top_p = 1,
+              .sampler = {.min_tokens_to_keep = 1, .top_p = 1},
               .verbose = true,
               .num_draft_tokens = 3,
               .kv_group_size = 64,

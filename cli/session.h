@@ -3,6 +3,58 @@
 #define CLI_SESSION_H
 
 #include "mlx_lm/generate.h"
+#include "options.h"
+
+/* The options that generate and chat share, for a struct of values with a field of each name. */
+#define CLI_SHARED_OPTIONS(type)                                                                     \
+  {"model", 0, CLI_TEXT, offsetof(type, model), "DIR", "folder of the checkpoint", NULL},            \
+      {"adapter-path",                                                                               \
+       0,                                                                                            \
+       CLI_TEXT,                                                                                     \
+       offsetof(type, adapter_path),                                                                 \
+       "DIR",                                                                                        \
+       "folder of adapters that fine-tuning left",                                                   \
+       NULL},                                                                                        \
+      {"max-tokens", 'm',                                                                            \
+       CLI_INT,      offsetof(type, max_tokens),                                                     \
+       "N",          "most tokens of an answer (default: generate 100, chat 256)",                   \
+       NULL},                                                                                        \
+      {"system-prompt",                                                                              \
+       0,                                                                                            \
+       CLI_TEXT,                                                                                     \
+       offsetof(type, system_prompt),                                                                \
+       "TEXT",                                                                                       \
+       "system message for the chat template",                                                       \
+       NULL},                                                                                        \
+      {"temp",    0,                                                                                 \
+       CLI_FLOAT, offsetof(type, sampler.temp),                                                      \
+       "T",       "sampling temperature (default 0: the likeliest token)",                           \
+       NULL},                                                                                        \
+      {"top-p",   0,                                                                                 \
+       CLI_FLOAT, offsetof(type, sampler.top_p),                                                     \
+       "P",       "sample from the likeliest tokens of this total probability",                      \
+       NULL},                                                                                        \
+      {"xtc-probability",                                                                            \
+       0,                                                                                            \
+       CLI_FLOAT,                                                                                    \
+       offsetof(type, sampler.xtc_probability),                                                      \
+       "P",                                                                                          \
+       "chance of XTC sampling for a token",                                                         \
+       NULL},                                                                                        \
+      {"xtc-threshold",                                                                              \
+       0,                                                                                            \
+       CLI_FLOAT,                                                                                    \
+       offsetof(type, sampler.xtc_threshold),                                                        \
+       "P",                                                                                          \
+       "probability above which XTC leaves tokens out",                                              \
+       NULL},                                                                                        \
+      {"seed", 0, CLI_SEED, offsetof(type, seed), "N", "seed of the random numbers", NULL},          \
+      {"max-kv-size", 0, CLI_COUNT, offsetof(type, max_kv_size), "N", "tokens that the cache keeps", \
+       NULL},                                                                                        \
+  {                                                                                                  \
+    "trust-remote-code", 0, CLI_FLAG, offsetof(type, trust_remote_code), NULL,                       \
+        "accepted; nothing remote is ever run", NULL                                                 \
+  }
 
 typedef struct cli_session {
   mlx_lm_model *model;

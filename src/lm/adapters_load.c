@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "lm/adapter.h"
 #include "lm/model.h"
-#include "mlx_lm/utils.h"
+#include "mlx_lm/parameters.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,33 +160,15 @@ static bool attach(loading *l, const lm_binding *b) {
   return l->kind == LORA || set_gain(m, m->adapter, embedding) || fail(l);
 }
 
-/* ---- Whole weights ---- */
-
-static void replace(mx *slot, mx a) {
-  if (!a) return;
-  mx_release(*slot);
-  *slot = mx_retain(a);
-}
-
-/* A matrix's scales and biases, or a layer's bias, where the file has them. */
-static bool replace_part(loading *l, const lm_binding *b, const char *part, mx *slot) {
-  mx a;
-  if (!*slot) return true;
-  int shape[2] = {mx_dim(*slot, 0), mx_ndim(*slot) > 1 ? mx_dim(*slot, 1) : 0};
-  if (!find(l, b->path, part, shape, mx_ndim(*slot), &a)) return false;
-  replace(slot, a);
+/* Weights as they are, by their names: all of them after full fine-tuning. */
+static bool replace_weights(loading *l) {
+  for (int i = 0; i < mlx_lm_parameter_count(l->model); i++) {
+    mx a = mx_array_map_get(l->arrays, mlx_lm_parameter_name(l->model, i));
+    if (!a) continue;
+    if (mlx_lm_set_parameter(l->model, i, a)) return fail(l);
+    l->applied++;
+  }
   return true;
-}
-
-static bool replace_weights(loading *l, const lm_binding *b) {
-  if (b->kind == LM_VECTOR) return replace_part(l, b, "weight", b->place);
-  lm_linear *linear = b->kind == LM_LINEAR ? b->place : NULL;
-  lm_matrix *m = linear ? &linear->matrix : &((lm_embedding *)b->place)->matrix;
-  if (!m->bits && !replace_part(l, b, "weight", &m->weight)) return false;
-  if (m->bits &&
-      !(replace_part(l, b, "scales", &m->scales) && replace_part(l, b, "biases", &m->biases)))
-    return false;
-  return !linear || replace_part(l, b, "bias", &linear->bias);
 }
 
 /* ---- The whole ---- */
@@ -202,15 +184,12 @@ static bool load_arrays(loading *l) {
 static bool apply(loading *l) {
   lm_bindings *all = &l->model->bindings;
   for (size_t i = 0; i < all->size && !l->failed; i++) {
-    const lm_binding *b = &all->data[i];
+    if (!carries_adapter(l, &all->data[i])) continue;
     mx_scope scope = mx_scope_begin();
-    if (carries_adapter(l, b))
-      attach(l, b);
-    else
-      replace_weights(l, b);
+    attach(l, &all->data[i]);
     mx_scope_end(scope, NULL);
   }
-  if (!l->failed && !l->applied) {
+  if (!l->failed && replace_weights(l) && !l->applied) {
     mx_fail("%s/adapters.safetensors: none of its arrays belongs to a layer of this model",
             l->directory);
     l->failed = true;

@@ -1,7 +1,7 @@
 /* LoRA and DoRA adapters, and fully fine-tuned weights, give mlx_lm's logits and greedy tokens
  * (tests/golden/make_adapters.py). */
 #include "check.h"
-#include "distance.h"
+#include "reference.h"
 
 #include "mlx_lm/generate.h"
 

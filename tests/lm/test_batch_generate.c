@@ -1,13 +1,13 @@
 /* Sequences decoded together say what each says alone, whatever their lengths, whenever they join
  * and leave. */
 #include "check.h"
+#include "reference.h"
 
 #include "mlx_lm/batch_generate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LLAMA SOURCE_DIR "/tests/golden/llama/"
 #define TINY SOURCE_DIR "/models/tiny"
 
 enum { SEQUENCES = 7, LONGEST = 45, MOST = 40, BATCH = 32 };
@@ -20,14 +20,6 @@ typedef struct {
   const char *reason;
   mlx_lm_prompt_cache *cache;
 } answer;
-
-static mlx_lm_model *load(const char *name) {
-  char path[512];
-  snprintf(path, sizeof path, LLAMA "%s", name);
-  mlx_lm_model *model = mlx_lm_load_model(path);
-  if (!model) fail_msg("%s", mx_error());
-  return model;
-}
 
 static void make_prompts(int prompts[SEQUENCES][LONGEST]) {
   unsigned seed = 12345;
@@ -82,7 +74,7 @@ static void assert_same(const char *what, int i, const answer *a, const int *tok
 static void check_together(const char *name, int batch, int prefill, int step) {
   int prompts[SEQUENCES][LONGEST], tokens[MOST];
   answer answers[SEQUENCES] = {0};
-  mlx_lm_model *model = load(name);
+  mlx_lm_model *model = load_llama(name);
   mlx_lm_batch_args args = MLX_LM_BATCH_DEFAULTS;
   args.completion_batch_size = batch;
   args.prefill_batch_size = prefill;
@@ -125,7 +117,7 @@ static void each_says_what_it_says_alone(void **state) {
 static void windows_slide(void **state) {
   (void)state;
   enum { LONG = 700 };
-  mlx_lm_model *model = load("sliding");
+  mlx_lm_model *model = load_llama("sliding");
   static int tokens[2][LONG], want[LONG];
   int prompts[SEQUENCES][LONGEST], count[2] = {0};
   make_prompts(prompts);
@@ -149,7 +141,7 @@ static void windows_slide(void **state) {
 static void sequences_have_processors_and_stop_tokens_of_their_own(void **state) {
   (void)state;
   int prompts[SEQUENCES][LONGEST], tokens[MOST];
-  mlx_lm_model *model = load("gqa");
+  mlx_lm_model *model = load_llama("gqa");
   make_prompts(prompts);
   mlx_lm_logits_processors bias = {
       .bias_tokens = (int[]){42}, .bias_values = (float[]){1000}, .bias_count = 1};
@@ -183,7 +175,7 @@ static void caches_come_back_and_go_on(void **state) {
   static const char *const names[] = {"gqa", "sliding"};
   for (size_t m = 0; m < 2; m++) {
     int prompts[SEQUENCES][LONGEST], tokens[MOST];
-    mlx_lm_model *model = load(names[m]);
+    mlx_lm_model *model = load_llama(names[m]);
     answer first[SEQUENCES] = {0}, second[2 * SEQUENCES] = {0};
     make_prompts(prompts);
     mlx_lm_batch_args args = MLX_LM_BATCH_DEFAULTS;
@@ -215,7 +207,7 @@ static void caches_come_back_and_go_on(void **state) {
 static void sequences_join_and_are_removed_under_way(void **state) {
   (void)state;
   int prompts[SEQUENCES][LONGEST], tokens[MOST];
-  mlx_lm_model *model = load("gqa");
+  mlx_lm_model *model = load_llama("gqa");
   answer answers[SEQUENCES] = {0};
   make_prompts(prompts);
   mlx_lm_batch_args args = MLX_LM_BATCH_DEFAULTS;
@@ -269,7 +261,7 @@ static void texts_come_in_the_order_of_their_prompts(void **state) {
 
 static void impossible_requests_are_errors(void **state) {
   (void)state;
-  mlx_lm_model *model = load("gqa");
+  mlx_lm_model *model = load_llama("gqa");
   mlx_lm_batch_args args = MLX_LM_BATCH_DEFAULTS;
   args.prefill_batch_size = 0;
   assert_error(mlx_lm_batch_generator_new(model, &args), "at least 1");

@@ -1,7 +1,7 @@
 /* Every Llama variant gives mlx_lm's logits, through the cache and without, and its greedy tokens
  * (tests/golden/make_llama.py). */
 #include "check.h"
-#include "distance.h"
+#include "reference.h"
 
 #include "mlx_lm/generate.h"
 

@@ -1,6 +1,7 @@
 /* Speculative decoding gives mlx_lm's tokens, from the model or the draft model as there, and those
  * that the model gives alone (tests/golden/make_speculative.py). */
 #include "check.h"
+#include "reference.h"
 
 #include "mlx_lm/generate.h"
 
@@ -9,15 +10,6 @@
 #include <stdlib.h>
 
 #define GOLDEN SOURCE_DIR "/tests/golden/"
-#define LLAMA GOLDEN "llama/"
-
-static mlx_lm_model *load(const char *name) {
-  char path[512];
-  snprintf(path, sizeof path, LLAMA "%s", name);
-  mlx_lm_model *model = mlx_lm_load_model(path);
-  if (!model) fail_msg("%s", mx_error());
-  return model;
-}
 
 static mx prompt_of(const char *name) {
   char path[512];
@@ -55,7 +47,7 @@ static int number(const json_t *list, size_t i) {
 
 static void check_case(const json_t *row) {
   const json_t *tokens = json_object_get(row, "tokens"), *from = json_object_get(row, "from_draft");
-  mlx_lm_model *model = load(text(row, "model")), *draft = load(text(row, "draft"));
+  mlx_lm_model *model = load_llama(text(row, "model")), *draft = load_llama(text(row, "draft"));
   mlx_lm_generate_args args = MLX_LM_GENERATE_DEFAULTS;
   args.max_tokens = (int)json_array_size(tokens);
   args.draft_model = draft;
@@ -87,7 +79,7 @@ static void it_gives_what_the_model_gives_alone(void **state) {
   (void)state;
   static const char *const pairs[][2] = {{"gqa", "theta"}, {"q8_g64", "q4_g64"}, {"gqa", "gqa"}};
   for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++) {
-    mlx_lm_model *model = load(pairs[p][0]), *draft = load(pairs[p][1]);
+    mlx_lm_model *model = load_llama(pairs[p][0]), *draft = load_llama(pairs[p][1]);
     mx prompt = prompt_of(pairs[p][0]);
     mlx_lm_generate_args args = MLX_LM_GENERATE_DEFAULTS;
     int alone[64], with[64], drafted[64];
@@ -107,7 +99,7 @@ static void it_gives_what_the_model_gives_alone(void **state) {
 /* What was generated stands in both caches, and what was only guessed does not. */
 static void caches_hold_what_was_accepted(void **state) {
   (void)state;
-  mlx_lm_model *model = load("gqa"), *draft = load("theta");
+  mlx_lm_model *model = load_llama("gqa"), *draft = load_llama("theta");
   mx prompt = prompt_of("gqa");
   int whole[40], parts[40], drafted[40];
   mlx_lm_generate_args args = MLX_LM_GENERATE_DEFAULTS;
@@ -137,7 +129,7 @@ static void caches_hold_what_was_accepted(void **state) {
 
 static void impossible_drafts_are_errors(void **state) {
   (void)state;
-  mlx_lm_model *model = load("gqa"), *sliding = load("sliding");
+  mlx_lm_model *model = load_llama("gqa"), *sliding = load_llama("sliding");
   mlx_lm_generate_args args = MLX_LM_GENERATE_DEFAULTS;
   args.draft_model = model;
   args.num_draft_tokens = -1;

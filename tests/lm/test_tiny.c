@@ -1,7 +1,7 @@
 /* The bundled model says here what it says in mlx_lm (tests/golden/make_tiny.py): prompts through
  * the chat template, logits in bfloat16, and with all floats widened to float32 the same text. */
 #include "check.h"
-#include "distance.h"
+#include "reference.h"
 
 #include "mlx_lm/chat.h"
 #include "mlx_lm/convert.h"

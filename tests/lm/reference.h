@@ -1,10 +1,21 @@
-/* How far two arrays of logits are from each other. */
-#ifndef TESTS_LM_DISTANCE_H
-#define TESTS_LM_DISTANCE_H
+/* Golden checkpoints, and how far two arrays of logits are from each other. Behind check.h. */
+#ifndef TESTS_LM_REFERENCE_H
+#define TESTS_LM_REFERENCE_H
 
-#include "mlx/mx.h"
+#include "mlx_lm/utils.h"
 
 #include <math.h>
+#include <stdio.h>
+
+#define LLAMA SOURCE_DIR "/tests/golden/llama/"
+
+static inline mlx_lm_model *load_llama(const char *name) {
+  char path[512];
+  snprintf(path, sizeof path, LLAMA "%s", name);
+  mlx_lm_model *model = mlx_lm_load_model(path);
+  if (!model) fail_msg("%s", mx_error());
+  return model;
+}
 
 /* RMS of the difference over the RMS of the reference. */
 static inline double distance(mx a, mx b) {
