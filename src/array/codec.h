@@ -29,6 +29,19 @@ void mx_state_int64s(mx_state *s, int64_t *values, int *count, int room);
 /* A byte string of its own; reading allocates it (free). */
 void mx_state_text(mx_state *s, char **text);
 
+/* One step of a file, to be made anew. */
+typedef struct mx_build {
+  const void *params; /* what visit has read */
+  const mx *in;
+  mx *out;
+  int count, outputs;
+  mx_dtype dtype; /* of the first output, as the file has it */
+} mx_build;
+
+/* For builders of one output: whether the file has `inputs` inputs and the expression succeeds. */
+#define MX_BUILT(b, inputs, expression) \
+  ((b)->count == (inputs) && (b)->outputs == 1 && ((b)->out[0] = (expression)) != NULL)
+
 /* A class of MLX's, and one of the primitives that it stands for here. A class whose state tells
  * several primitives apart has an entry for each, one after another. */
 typedef struct mx_codec {
@@ -42,8 +55,9 @@ typedef struct mx_codec {
    * that there is. */
   mx (*unary)(mx a);
   mx (*binary)(mx a, mx b);
-  bool (*build)(const void *params, const mx *inputs, int count, mx *outputs, int output_count);
-  /* For primitives that MLX makes of others (their name is ""): the same in terms of those. */
+  bool (*build)(const mx_build *b);
+  /* How it is written where MLX makes it of other primitives, on every device or (where there is a
+   * class, too) on the CPU: the same in terms of those. */
   bool (*expand)(const mx_node *node, const mx *inputs, mx *outputs);
 } mx_codec;
 

@@ -2,6 +2,7 @@
 #include "drivers/reduce.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/reduce.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 typedef struct {
@@ -72,3 +73,27 @@ static mx arg_reduce(mx a, const mx_primitive *primitive, const char *op, mx_arg
 mx mx_argmax_with(mx a, mx_arg_reduce_args args) { return arg_reduce(a, &arg_max, "argmax", args); }
 
 mx mx_argmin_with(mx a, mx_arg_reduce_args args) { return arg_reduce(a, &arg_min, "argmin", args); }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit(mx_state *s, const mx_codec *codec, void *params) {
+  codec = mx_state_variant(s, codec);
+  mx_state_int(s, &((arg_params *)params)->axis);
+  return codec;
+}
+
+static bool build_min(const mx_build *b) {
+  const arg_params *p = b->params;
+  return MX_BUILT(b, 1, mx_argmin(b->in[0], .axis = p->axis, .keepdims = true));
+}
+
+static bool build_max(const mx_build *b) {
+  const arg_params *p = b->params;
+  return MX_BUILT(b, 1, mx_argmax(b->in[0], .axis = p->axis, .keepdims = true));
+}
+
+const mx_codec mx_arg_reduce_codecs[] = {
+    {.name = "ArgReduce", .primitive = &arg_min, .visit = visit, .build = build_min},
+    {.name = "ArgReduce", .primitive = &arg_max, .variant = 1, .visit = visit, .build = build_max},
+    {0},
+};

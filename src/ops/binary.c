@@ -287,9 +287,8 @@ static mx nan_equal(mx a, mx b) {
                 : NULL;
 }
 
-static bool build_divmod(const void *params, const mx *in, int count, mx *out, int output_count) {
-  (void)params;
-  return count == 2 && output_count == 2 && mx_divmod(in[0], in[1], out);
+static bool build_divmod(const mx_build *b) {
+  return b->count == 2 && b->outputs == 2 && mx_divmod(b->in[0], b->in[1], b->out);
 }
 
 #define CLASS(shown, op) \

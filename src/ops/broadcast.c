@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "mlx/mx/cast.h"
 #include "mlx/mx/reduce.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 #include <stdlib.h>
@@ -312,3 +313,43 @@ bool mx_broadcast_but(mx *arrays, int count, mx_ints ignored) {
   free(from);
   return all;
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_broadcast(mx_state *s, const mx_codec *codec, void *params) {
+  broadcast_params *p = params;
+  mx_state_ints(s, p->shape, &p->ndim, MX_MAX_NDIM);
+  return codec;
+}
+
+static bool build_broadcast(const mx_build *b) {
+  const broadcast_params *p = b->params;
+  if (b->count == 1) return MX_BUILT(b, 1, mx_broadcast_to(b->in[0], (mx_ints){p->shape, p->ndim}));
+  int shape[MX_MAX_NDIM], ndim;
+  return b->count > 1 && broadcast_shapes(b->in, b->count, shape, &ndim) &&
+         MX_BUILT(b, b->count, make_broadcast(b->in, b->count, (mx_ints){shape, ndim}));
+}
+
+static const mx_codec *visit_but(mx_state *s, const mx_codec *codec, void *params) {
+  but_params *p = params;
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  for (int i = 0; i < p->count; i++)
+    if (p->axes[i] >= 0 || p->axes[i] < -MX_MAX_NDIM || (i && p->axes[i] <= p->axes[i - 1]))
+      return NULL;
+  return codec;
+}
+
+static bool build_but(const mx_build *b) {
+  int shape[MX_MAX_NDIM], ndim = b->count ? but_shape(b->params, b->in, b->count, shape) : -1;
+  return ndim >= 0 &&
+         MX_BUILT(b, b->count, make_but(b->in, b->count, (mx_ints){shape, ndim}, b->params));
+}
+
+const mx_codec mx_broadcast_codecs[] = {
+    {.name = "Broadcast",
+     .primitive = &broadcast,
+     .visit = visit_broadcast,
+     .build = build_broadcast},
+    {.name = "BroadcastAxes", .primitive = &broadcast_axes, .visit = visit_but, .build = build_but},
+    {0},
+};

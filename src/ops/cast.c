@@ -274,17 +274,17 @@ static const mx_codec *visit_dtype(mx_state *s, const mx_codec *codec, void *par
   return codec;
 }
 
-static bool build_astype(const void *params, const mx *in, int count, mx *out, int outputs) {
-  return count == 1 && outputs == 1 && (out[0] = mx_astype(in[0], *(const mx_dtype *)params));
+static bool build_astype(const mx_build *b) {
+  return MX_BUILT(b, 1, mx_astype(b->in[0], *(const mx_dtype *)b->params));
 }
 
-static bool build_view(const void *params, const mx *in, int count, mx *out, int outputs) {
-  return count == 1 && outputs == 1 && (out[0] = mx_view(in[0], *(const mx_dtype *)params));
+static bool build_view(const mx_build *b) {
+  return MX_BUILT(b, 1, mx_view(b->in[0], *(const mx_dtype *)b->params));
 }
 
-static bool build_depends(const void *params, const mx *in, int count, mx *out, int outputs) {
-  (void)params;
-  return outputs <= count && mx_depends(in, outputs, in + outputs, count - outputs, out);
+static bool build_depends(const mx_build *b) {
+  return b->outputs <= b->count &&
+         mx_depends(b->in, b->outputs, b->in + b->outputs, b->count - b->outputs, b->out);
 }
 
 const mx_codec mx_cast_codecs[] = {

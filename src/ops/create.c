@@ -3,6 +3,7 @@
 #include "base/half.h"
 #include "drivers/copy.h"
 #include "mlx/mx/cast.h"
+#include "ops/codecs.h"
 #include "ops/ops.h"
 
 #include <limits.h>
@@ -97,3 +98,29 @@ mx mx_arange(double start, double stop, double step, mx_dtype dtype) {
   arange_params p = {start, stop, step};
   return mx_make_node(&arange, &p, (mx_spec){dtype, 1, shape}, NULL, 0);
 }
+
+/* ---- In MLX's files ---- */
+
+static bool build_full(const mx_build *b) {
+  mx a = b->count ? b->in[0] : NULL;
+  return a && MX_BUILT(b, 1, mx_full((mx_ints){mx_shape_of(a), a->ndim}, a, b->dtype));
+}
+
+static const mx_codec *visit_arange(mx_state *s, const mx_codec *codec, void *params) {
+  arange_params *p = params;
+  mx_state_double(s, &p->start);
+  mx_state_double(s, &p->stop);
+  mx_state_double(s, &p->step);
+  return codec;
+}
+
+static bool build_arange(const mx_build *b) {
+  const arange_params *p = b->params;
+  return MX_BUILT(b, 0, mx_arange(p->start, p->stop, p->step, b->dtype));
+}
+
+const mx_codec mx_create_codecs[] = {
+    {.name = "Full", .primitive = &full, .build = build_full},
+    {.name = "Arange", .primitive = &arange, .visit = visit_arange, .build = build_arange},
+    {0},
+};

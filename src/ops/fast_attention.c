@@ -6,6 +6,7 @@
 #include "mlx/mx/fast.h"
 #include "mlx/mx/linear.h"
 #include "mlx/mx/softmax.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 #include <float.h>
@@ -245,3 +246,35 @@ mx mx_fast_scaled_dot_product_attention_with(mx q, mx k, mx v, mx_fast_attention
   attention_params p = {args.scale, args.causal, args.mask != NULL, args.sinks != NULL};
   return mx_make_node(&attention, &p, (mx_spec){dtype, 4, shape}, in, count);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit(mx_state *s, const mx_codec *codec, void *params) {
+  attention_params *p = params;
+  bool logsumexp = false;
+  mx_state_float(s, &p->scale);
+  mx_state_bool(s, &p->causal);
+  mx_state_bool(s, &p->sinks);
+  mx_state_bool(s, &logsumexp);
+  return logsumexp ? NULL : codec;
+}
+
+/* Behind queries, keys and values: the mask, and the sinks. */
+static bool build(const mx_build *b) {
+  const attention_params *p = b->params;
+  int masks = b->count - 3 - p->sinks;
+  if (masks < 0 || masks > 1) return false;
+  mx out = mx_fast_scaled_dot_product_attention(
+      b->in[0], b->in[1], b->in[2], .scale = p->scale, .causal = p->causal,
+      .mask = masks ? b->in[3] : NULL, .sinks = p->sinks ? b->in[b->count - 1] : NULL);
+  return MX_BUILT(b, b->count, out);
+}
+
+const mx_codec mx_attention_codecs[] = {
+    {.name = "ScaledDotProductAttention",
+     .primitive = &attention,
+     .visit = visit,
+     .build = build,
+     .expand = formula_attention},
+    {0},
+};

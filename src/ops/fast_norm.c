@@ -5,6 +5,7 @@
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/fast.h"
 #include "mlx/mx/reduce.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 typedef struct {
@@ -199,3 +200,37 @@ mx mx_fast_rms_norm(mx x, mx weight, float eps) {
 mx mx_fast_layer_norm(mx x, mx weight, mx bias, float eps) {
   return normalise("layer_norm", &layer_norm, x, weight, bias, eps);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit(mx_state *s, const mx_codec *codec, void *params) {
+  mx_state_float(s, &((norm_params *)params)->eps);
+  return codec;
+}
+
+/* A scalar stands for what was not given. */
+static mx vector(mx a) { return a->ndim ? a : NULL; }
+
+static bool build_rms_norm(const mx_build *b) {
+  const norm_params *p = b->params;
+  return MX_BUILT(b, 2, mx_fast_rms_norm(b->in[0], vector(b->in[1]), p->eps));
+}
+
+static bool build_layer_norm(const mx_build *b) {
+  const norm_params *p = b->params;
+  return MX_BUILT(b, 3, mx_fast_layer_norm(b->in[0], vector(b->in[1]), vector(b->in[2]), p->eps));
+}
+
+const mx_codec mx_norm_codecs[] = {
+    {.name = "RMSNorm",
+     .primitive = &rms_norm,
+     .visit = visit,
+     .build = build_rms_norm,
+     .expand = formula_norm},
+    {.name = "LayerNorm",
+     .primitive = &layer_norm,
+     .visit = visit,
+     .build = build_layer_norm,
+     .expand = formula_norm},
+    {0},
+};

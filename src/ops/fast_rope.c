@@ -5,6 +5,7 @@
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/fast.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 #include <math.h>
@@ -210,3 +211,30 @@ mx mx_fast_rope_with(mx x, int dims, mx_fast_rope_args args) {
   mx in[3] = {x, offset, args.freqs ? mx_astype(args.freqs, MX_FLOAT32) : NULL};
   return mx_make_node(&rope, &p, mx_spec_like(x, x->dtype), in, args.freqs ? 3 : 2);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit(mx_state *s, const mx_codec *codec, void *params) {
+  rope_params *p = params;
+  mx_state_int(s, &p->dims);
+  mx_state_bool(s, &p->traditional);
+  mx_state_float(s, &p->base);
+  mx_state_float(s, &p->scale);
+  mx_state_bool(s, &p->forward);
+  return codec;
+}
+
+static bool build(const mx_build *b) {
+  const rope_params *p = b->params;
+  if (b->count < 2 || b->count > 3) return false;
+  mx turned = mx_fast_rope(b->in[0], p->dims, .traditional = p->traditional, .base = p->base,
+                           .scale = p->scale, .offsets = b->in[1],
+                           .freqs = b->count == 3 ? b->in[2] : NULL);
+  if (turned && !p->forward) turned = again(turned->node, b->in[0], turned->node->inputs[1], false);
+  return MX_BUILT(b, b->count, turned);
+}
+
+const mx_codec mx_rope_codecs[] = {
+    {.name = "RoPE", .primitive = &rope, .visit = visit, .build = build, .expand = formula_rope},
+    {0},
+};

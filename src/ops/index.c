@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "drivers/index.h"
 #include "mlx/mx/cast.h"
+#include "ops/codecs.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>
@@ -439,3 +440,88 @@ mx mx_masked_scatter(mx a, mx mask, mx value) {
   mx out = mx_make_node(&masked_scatter, NULL, mx_spec_like(inputs[0], a->dtype), inputs, 3);
   return mx_squeeze(out, MX_INTS(0));
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_gather(mx_state *s, const mx_codec *codec, void *params) {
+  gather_params *p = params;
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  mx_state_ints(s, p->slice_sizes, &p->ndim, MX_MAX_NDIM);
+  return codec;
+}
+
+static bool build_gather(const mx_build *b) {
+  const gather_params *p = b->params;
+  mx_ints axes = {p->axes, p->count}, sizes = {p->slice_sizes, p->ndim};
+  return b->count == p->count + 1 &&
+         MX_BUILT(b, b->count, mx_gather(b->in[0], b->in + 1, p->count, axes, sizes));
+}
+
+/* MLX's numbers of the kinds, in its two classes. */
+static const mx_scatter_kind scatter_kinds[] = {MX_SCATTER_MAX, MX_SCATTER_MIN, MX_SCATTER_ADD,
+                                                MX_SCATTER_PROD, MX_SCATTER_SET};
+static const mx_scatter_kind axis_kinds[] = {MX_SCATTER_ADD, MX_SCATTER_SET};
+
+static bool visit_kind(mx_state *s, mx_scatter_kind *kind, const mx_scatter_kind *kinds,
+                       int count) {
+  int number = 0;
+  while (s->mode == MX_STATE_WRITE && kinds[number] != *kind) number++;
+  mx_state_int(s, &number);
+  if (number < 0 || number >= count) return false;
+  *kind = kinds[number];
+  return true;
+}
+
+static const mx_codec *visit_scatter(mx_state *s, const mx_codec *codec, void *params) {
+  scatter_params *p = params;
+  bool known = visit_kind(s, &p->kind, scatter_kinds, 5);
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  return known ? codec : NULL;
+}
+
+static bool build_scatter(const mx_build *b) {
+  const scatter_params *p = b->params;
+  return b->count == p->count + 2 &&
+         MX_BUILT(b, b->count,
+                  make_scatter(p->kind, b->in[0], b->in + 1, p->count, b->in[b->count - 1],
+                               (mx_ints){p->axes, p->count}));
+}
+
+static const mx_codec *visit_gather_axis(mx_state *s, const mx_codec *codec, void *params) {
+  mx_state_int(s, &((axis_params *)params)->axis);
+  return codec;
+}
+
+static bool build_gather_axis(const mx_build *b) {
+  const axis_params *p = b->params;
+  return MX_BUILT(b, 2, mx_take_along_axis(b->in[0], b->in[1], .axis = p->axis));
+}
+
+static const mx_codec *visit_scatter_axis(mx_state *s, const mx_codec *codec, void *params) {
+  axis_params *p = params;
+  bool known = visit_kind(s, &p->kind, axis_kinds, 2);
+  mx_state_int(s, &p->axis);
+  return known ? codec : NULL;
+}
+
+static bool build_scatter_axis(const mx_build *b) {
+  const axis_params *p = b->params;
+  if (p->kind == MX_SCATTER_ADD)
+    return MX_BUILT(b, 3, mx_scatter_add_axis(b->in[0], b->in[1], b->in[2], p->axis));
+  return MX_BUILT(b, 3, mx_put_along_axis(b->in[0], b->in[1], b->in[2], .axis = p->axis));
+}
+
+static bool build_masked_scatter(const mx_build *b) {
+  return MX_BUILT(b, 3, mx_masked_scatter(b->in[0], b->in[1], b->in[2]));
+}
+
+#define CLASS(shown, it, visitor) \
+  { .name = shown, .primitive = &it, .visit = visitor, .build = build_##it }
+const mx_codec mx_index_codecs[] = {
+    CLASS("Gather", gather, visit_gather),
+    CLASS("Scatter", scatter, visit_scatter),
+    CLASS("GatherAxis", gather_axis, visit_gather_axis),
+    CLASS("ScatterAxis", scatter_axis, visit_scatter_axis),
+    CLASS("MaskedScatter", masked_scatter, NULL),
+    {0},
+};

@@ -3,6 +3,7 @@
 #include "drivers/copy.h"
 #include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
+#include "ops/codecs.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>
@@ -286,3 +287,52 @@ bool mx_meshgrid(const mx *arrays, int count, bool sparse, const char *indexing,
   }
   return all && (sparse || mx_broadcast_arrays(out, count, out));
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_concatenate(mx_state *s, const mx_codec *codec, void *params) {
+  mx_state_int(s, &((concatenate_params *)params)->axis);
+  return codec;
+}
+
+static bool build_concatenate(const mx_build *b) {
+  const concatenate_params *p = b->params;
+  return MX_BUILT(b, b->count, mx_concatenate(b->in, b->count, p->axis));
+}
+
+/* MLX names the axes that are padded; all of them, here. */
+static const mx_codec *visit_pad(mx_state *s, const mx_codec *codec, void *params) {
+  pad_params *p = params;
+  int axes[MX_MAX_NDIM], low[MX_MAX_NDIM], high[MX_MAX_NDIM];
+  int ndim = s->input_count ? s->inputs[0]->ndim : 0, count[3] = {ndim, ndim, ndim};
+  for (int i = 0; i < ndim; i++) axes[i] = i, low[i] = p->low[i], high[i] = p->high[i];
+  mx_state_ints(s, axes, &count[0], MX_MAX_NDIM);
+  mx_state_ints(s, low, &count[1], MX_MAX_NDIM);
+  mx_state_ints(s, high, &count[2], MX_MAX_NDIM);
+  if (count[0] != count[1] || count[0] != count[2]) return NULL;
+  for (int i = 0; i < count[0] && s->mode == MX_STATE_READ; i++) {
+    if (axes[i] < 0) axes[i] += ndim;
+    if (axes[i] < 0 || axes[i] >= ndim) return NULL;
+    p->low[axes[i]] = low[i];
+    p->high[axes[i]] = high[i];
+  }
+  return codec;
+}
+
+static bool build_pad(const mx_build *b) {
+  const pad_params *p = b->params;
+  int axes[MX_MAX_NDIM], n = b->count ? b->in[0]->ndim : 0;
+  for (int i = 0; i < n; i++) axes[i] = i;
+  return MX_BUILT(b, 2,
+                  mx_pad(b->in[0], (mx_ints){axes, n}, (mx_ints){p->low, n}, (mx_ints){p->high, n},
+                         b->in[1], "constant"));
+}
+
+const mx_codec mx_join_codecs[] = {
+    {.name = "Concatenate",
+     .primitive = &concatenate,
+     .visit = visit_concatenate,
+     .build = build_concatenate},
+    {.name = "Pad", .primitive = &pad, .visit = visit_pad, .build = build_pad},
+    {0},
+};

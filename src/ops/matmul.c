@@ -5,6 +5,7 @@
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/index.h"
 #include "mlx/mx/linear.h"
+#include "ops/codecs.h"
 #include "ops/matmul.h"
 #include "ops/rules.h"
 
@@ -619,3 +620,41 @@ mx mx_kron(mx a, mx b) {
                           mx_reshape(b, (mx_ints){shape_b, 2 * ndim}));
   return mx_reshape(blocks, (mx_ints){shape, ndim});
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_addmm(mx_state *s, const mx_codec *codec, void *params) {
+  mx_addmm_args *p = params;
+  mx_state_float(s, &p->alpha);
+  mx_state_float(s, &p->beta);
+  return codec;
+}
+
+static bool build_addmm(const mx_build *b) {
+  const mx_addmm_args *p = b->params;
+  return MX_BUILT(b, 3, mx_addmm_with(b->in[2], b->in[0], b->in[1], *p));
+}
+
+static const mx_codec *visit_gather_mm(mx_state *s, const mx_codec *codec, void *params) {
+  gather_mm_params *p = params;
+  mx_state_bool(s, &p->left_sorted);
+  mx_state_bool(s, &p->right_sorted);
+  return codec;
+}
+
+static bool build_gather_mm(const mx_build *b) {
+  const gather_mm_params *p = b->params;
+  return MX_BUILT(b, 4,
+                  mx_gather_mm(b->in[0], b->in[1], .lhs_indices = b->in[2], .rhs_indices = b->in[3],
+                               .sorted_indices = p->right_sorted));
+}
+
+const mx_codec mx_matmul_codecs[] = {
+    {.name = "Matmul", .primitive = &matmul, .binary = mx_matmul},
+    {.name = "AddMM", .primitive = &addmm, .visit = visit_addmm, .build = build_addmm},
+    {.name = "GatherMM",
+     .primitive = &gather_mm,
+     .visit = visit_gather_mm,
+     .build = build_gather_mm},
+    {0},
+};

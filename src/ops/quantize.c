@@ -5,6 +5,7 @@
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/linear.h"
 #include "mlx/mx/reduce.h"
+#include "ops/codecs.h"
 #include "ops/matmul.h"
 #include "ops/rules.h"
 
@@ -660,3 +661,80 @@ mx mx_gather_qmm_with(mx x, mx w, mx scales, mx biases, mx_gather_qmm_args args)
   shape[ndim + 1] = outer;
   return mx_make_node(&gather_qmm, &p, (mx_spec){in[0]->dtype, ndim + 2, shape}, in, 6);
 }
+
+/* ---- In MLX's files ---- */
+
+static void visit_sizes(mx_state *s, quantized_params *p) {
+  mx_state_int(s, &p->group_size);
+  mx_state_int(s, &p->bits);
+}
+
+/* Only affine quantisation, MLX's mode 0, is known here. */
+static bool visit_mode(mx_state *s) {
+  int mode = 0;
+  mx_state_int(s, &mode);
+  return mode == 0;
+}
+
+static const mx_codec *visit_quantize(mx_state *s, const mx_codec *codec, void *params) {
+  visit_sizes(s, params);
+  return visit_mode(s) ? mx_state_flag(s, codec) : NULL;
+}
+
+static bool build_quantize(const mx_build *b) {
+  const quantized_params *p = b->params;
+  if (b->count != 1 || b->outputs != 3) return false;
+  mx_quantized q = mx_quantize(b->in[0], .group_size = p->group_size, .bits = p->bits);
+  b->out[0] = q.weight, b->out[1] = q.scales, b->out[2] = q.biases;
+  return q.weight != NULL;
+}
+
+static bool build_dequantize(const mx_build *b) {
+  const quantized_params *p = b->params;
+  return MX_BUILT(
+      b, 3,
+      mx_dequantize(b->in[0], b->in[1], b->in[2], .group_size = p->group_size, .bits = p->bits));
+}
+
+static const mx_codec *visit_product(mx_state *s, const mx_codec *codec, void *params) {
+  quantized_params *p = params;
+  visit_sizes(s, p);
+  if (!visit_mode(s)) return NULL;
+  mx_state_bool(s, &p->transpose);
+  return codec;
+}
+
+static bool build_quantized_matmul(const mx_build *b) {
+  const quantized_params *p = b->params;
+  return MX_BUILT(b, 4,
+                  mx_quantized_matmul(b->in[0], b->in[1], b->in[2], b->in[3],
+                                      .transpose = p->transpose, .group_size = p->group_size,
+                                      .bits = p->bits));
+}
+
+static const mx_codec *visit_gathered(mx_state *s, const mx_codec *codec, void *params) {
+  quantized_params *p = params;
+  codec = visit_product(s, codec, params);
+  mx_state_bool(s, &p->left_sorted);
+  mx_state_bool(s, &p->right_sorted);
+  return codec;
+}
+
+static bool build_gather_qmm(const mx_build *b) {
+  const quantized_params *p = b->params;
+  return MX_BUILT(b, 6,
+                  mx_gather_qmm(b->in[0], b->in[1], b->in[2], b->in[3], .lhs_indices = b->in[4],
+                                .rhs_indices = b->in[5], .transpose = p->transpose,
+                                .group_size = p->group_size, .bits = p->bits,
+                                .sorted_indices = p->right_sorted));
+}
+
+#define CLASS(shown, it, visitor, which) \
+  { .name = shown, .primitive = &it, .variant = which, .visit = visitor, .build = build_##it }
+const mx_codec mx_quantize_codecs[] = {
+    CLASS("Quantize", quantize, visit_quantize, false),
+    CLASS("Quantize", dequantize, visit_quantize, true),
+    CLASS("QuantizedMatmul", quantized_matmul, visit_product, 0),
+    CLASS("GatherQMM", gather_qmm, visit_gathered, 0),
+    {0},
+};

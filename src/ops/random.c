@@ -7,6 +7,7 @@
 #include "mlx/mx/index.h"
 #include "mlx/mx/reduce.h"
 #include "mlx/mx/sort.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 #include <math.h>
@@ -342,3 +343,58 @@ mx mx_random_permutation(mx a, int axis, mx key) {
   if (at < 0) return NULL;
   return mx_take(a, mx_random_permutation_arange(mx_dim(a, at), key), .axis = at);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_bits(mx_state *s, const mx_codec *codec, void *params) {
+  random_params *p = params;
+  int width = (int)mx_dtype_size(p->dtype);
+  mx_state_ints(s, p->shape, &p->ndim, MX_MAX_NDIM);
+  mx_state_int(s, &width);
+  if (s->mode == MX_STATE_READ)
+    p->dtype = width == 4 ? MX_UINT32 : width == 2 ? MX_UINT16 : MX_UINT8;
+  return width == 1 || width == 2 || width == 4 ? codec : NULL;
+}
+
+static bool build_bits(const mx_build *b) {
+  const random_params *p = b->params;
+  mx keys = b->count ? b->in[0] : NULL;
+  if (keys && (keys->dtype != MX_UINT32 || !keys->ndim || mx_dim(keys, -1) != 2))
+    return mx_fail("[bits] Expected keys of two 32-bit words.") != NULL;
+  for (int i = 0; i < p->ndim; i++)
+    if (p->shape[i] < 0) return false;
+  return MX_BUILT(b, 1, make_random(&random_bits, p, keys));
+}
+
+/* The largest number below 1, as float32. */
+static float below_one(mx_dtype dtype) {
+  return dtype == MX_FLOAT16 ? 0x1.ffcp-1f : dtype == MX_BFLOAT16 ? 0x1.fep-1f : nextafterf(1, 0);
+}
+
+static mx unit(const random_params *p, mx key, mx_dtype dtype) {
+  random_params words = {.ndim = p->ndim, .dtype = MX_UINT32};
+  mx_copy_ints(words.shape, p->shape, p->ndim);
+  mx u = mx_divide(make_random(&random_bits, &words, key), mx_float(0x1p32f));
+  return mx_astype(mx_minimum(u, mx_float(below_one(dtype))), dtype);
+}
+
+/* MLX's formulas for what is one pass here. */
+static bool expand_floats(const mx_node *node, const mx *in, mx *out) {
+  const random_params *p = MX_PARAMS(random_params, node);
+  if (p->kind != MX_RANDOM_NORMAL) {
+    mx u = unit(p, in[0], p->dtype);
+    out[0] = p->kind == MX_RANDOM_UNIFORM ? u : mx_negative(mx_log(mx_negative(mx_log(u))));
+    return out[0] != NULL;
+  }
+  float low = nextafterf(-1, 0);
+  mx open = mx_add(mx_multiply(mx_float(1 - low), unit(p, in[0], MX_FLOAT32)), mx_float(low));
+  mx normal = mx_astype(mx_erfinv(open), p->dtype);
+  out[0] = p->scale == 1 ? normal : mx_multiply(mx_scalar(p->scale, p->dtype), normal);
+  return out[0] != NULL;
+}
+
+const mx_codec mx_random_codecs[] = {
+    {.name = "RandomBits", .primitive = &random_bits, .visit = visit_bits, .build = build_bits},
+    {.name = "", .primitive = &random_floats, .expand = expand_floats},
+    {0},
+};

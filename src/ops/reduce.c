@@ -5,6 +5,7 @@
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/index.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 typedef struct {
@@ -218,3 +219,35 @@ mx mx_min_with(mx a, mx_reduce_args args) {
   if (a && !a->size) return mx_fail("[min] Cannot min reduce zero size array.");
   return reduce(a, MX_REDUCE_MIN, args);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit(mx_state *s, const mx_codec *codec, void *params) {
+  reduce_params *p = params;
+  codec = mx_state_variant(s, codec);
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  return codec;
+}
+
+/* Kind, MLX's number of it, constructor. */
+#define CLASSES(C)           \
+  C(MX_REDUCE_AND, 0, all)   \
+  C(MX_REDUCE_OR, 1, any)    \
+  C(MX_REDUCE_SUM, 2, sum)   \
+  C(MX_REDUCE_PROD, 3, prod) \
+  C(MX_REDUCE_MIN, 4, min)   \
+  C(MX_REDUCE_MAX, 5, max)
+#define BUILD(kind, number, name)                                  \
+  static bool build_##name(const mx_build *b) {                    \
+    const reduce_params *p = b->params;                            \
+    mx_reduce_args args = {{p->axes, p->count}, MX_NO_AXIS, true}; \
+    return MX_BUILT(b, 1, mx_##name##_with(b->in[0], args));       \
+  }
+CLASSES(BUILD)
+#define CLASS(kind, number, constructor) \
+  {.name = "Reduce",                     \
+   .primitive = &reductions[kind],       \
+   .variant = number,                    \
+   .visit = visit,                       \
+   .build = build_##constructor},
+const mx_codec mx_reduce_codecs[] = {CLASSES(CLASS){0}};

@@ -1,5 +1,6 @@
 /* Reshapes, and the operations that are reshapes of one kind: views wherever strides allow. */
 #include "drivers/copy.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 #include <string.h>
@@ -451,3 +452,64 @@ mx mx_atleast_3d(mx a) {
   if (a->ndim == 1) return mx_expand_dims(a, MX_INTS(0, 2));
   return a->ndim == 2 ? mx_expand_dims(a, MX_INTS(2)) : mx_same(a);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_reshape(mx_state *s, const mx_codec *codec, void *params) {
+  reshape_params *p = params;
+  mx_state_ints(s, p->shape, &p->ndim, MX_MAX_NDIM);
+  return codec;
+}
+
+static bool build_reshape(const mx_build *b) {
+  const reshape_params *p = b->params;
+  return MX_BUILT(b, 1, mx_reshape(b->in[0], (mx_ints){p->shape, p->ndim}));
+}
+
+static const mx_codec *visit_flatten(mx_state *s, const mx_codec *codec, void *params) {
+  flatten_params *p = params;
+  mx_state_int(s, &p->start);
+  mx_state_int(s, &p->end);
+  return codec;
+}
+
+static bool build_flatten(const mx_build *b) {
+  const flatten_params *p = b->params;
+  return MX_BUILT(b, 1, mx_flatten(b->in[0], p->start, p->end));
+}
+
+static const mx_codec *visit_unflatten(mx_state *s, const mx_codec *codec, void *params) {
+  unflatten_params *p = params;
+  mx_state_int(s, &p->axis);
+  mx_state_ints(s, p->shape, &p->ndim, MX_MAX_NDIM);
+  return codec;
+}
+
+static bool build_unflatten(const mx_build *b) {
+  const unflatten_params *p = b->params;
+  return MX_BUILT(b, 1, mx_unflatten(b->in[0], p->axis, (mx_ints){p->shape, p->ndim}));
+}
+
+static const mx_codec *visit_axes(mx_state *s, const mx_codec *codec, void *params) {
+  axes_params *p = params;
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  return codec;
+}
+
+static bool build_expand_dims(const mx_build *b) {
+  const axes_params *p = b->params;
+  return MX_BUILT(b, 1, mx_expand_dims(b->in[0], (mx_ints){p->axes, p->count}));
+}
+
+static bool build_squeeze(const mx_build *b) {
+  const axes_params *p = b->params;
+  return MX_BUILT(b, 1, mx_squeeze(b->in[0], (mx_ints){p->axes, p->count}));
+}
+
+#define CLASS(shown, it, visitor) \
+  { .name = shown, .primitive = &it, .visit = visitor, .build = build_##it }
+const mx_codec mx_reshape_codecs[] = {
+    CLASS("Reshape", reshape, visit_reshape),       CLASS("Flatten", flatten, visit_flatten),
+    CLASS("Unflatten", unflatten, visit_unflatten), CLASS("ExpandDims", expand_dims, visit_axes),
+    CLASS("Squeeze", squeeze, visit_axes),          {0},
+};

@@ -4,6 +4,7 @@
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/index.h"
 #include "mlx/mx/reduce.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 #include <float.h>
@@ -224,3 +225,37 @@ mx mx_cummin_with(mx a, mx_scan_args args) { return scan(a, MX_SCAN_MIN, "cummin
 mx mx_logcumsumexp_with(mx a, mx_scan_args args) {
   return scan(a, MX_SCAN_LOGADDEXP, "logcumsumexp", args);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit(mx_state *s, const mx_codec *codec, void *params) {
+  scan_params *p = params;
+  codec = mx_state_variant(s, codec);
+  mx_state_int(s, &p->axis);
+  mx_state_bool(s, &p->reverse);
+  mx_state_bool(s, &p->inclusive);
+  return codec;
+}
+
+/* Kind, MLX's number of it, constructor. */
+#define CLASSES(C)            \
+  C(MX_SCAN_MAX, 0, cummax)   \
+  C(MX_SCAN_MIN, 1, cummin)   \
+  C(MX_SCAN_SUM, 2, cumsum)   \
+  C(MX_SCAN_PROD, 3, cumprod) \
+  C(MX_SCAN_LOGADDEXP, 4, logcumsumexp)
+#define BUILD(kind, number, name)                                                                \
+  static bool build_##name(const mx_build *b) {                                                  \
+    const scan_params *p = b->params;                                                            \
+    return MX_BUILT(                                                                             \
+        b, 1,                                                                                    \
+        mx_##name(b->in[0], .axis = p->axis, .reverse = p->reverse, .inclusive = p->inclusive)); \
+  }
+CLASSES(BUILD)
+#define CLASS(kind, number, constructor) \
+  {.name = "Scan",                       \
+   .primitive = &scans[kind],            \
+   .variant = number,                    \
+   .visit = visit,                       \
+   .build = build_##constructor},
+const mx_codec mx_scan_codecs[] = {CLASSES(CLASS){0}};

@@ -1,6 +1,7 @@
 /* Slices, their updates (in place where the memory is given up), and splits. */
 #include "drivers/copy.h"
 #include "mlx/mx/cast.h"
+#include "ops/codecs.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -279,3 +280,100 @@ bool mx_split(mx a, int parts, int axis, mx *out) {
   }
   return all;
 }
+
+/* ---- In MLX's files ---- */
+
+/* The bounds are counted from the front; a stop of -1 lies before it. */
+static const mx_codec *visit_slice(mx_state *s, const mx_codec *codec, void *params) {
+  slice_params *p = params;
+  int ndim = s->input_count ? s->inputs[0]->ndim : 0, count[3] = {ndim, ndim, ndim};
+  mx_state_ints(s, p->start, &count[0], MX_MAX_NDIM);
+  mx_state_ints(s, p->stop, &count[1], MX_MAX_NDIM);
+  mx_state_ints(s, p->step, &count[2], MX_MAX_NDIM);
+  if (count[0] != ndim || count[1] != ndim || count[2] != ndim) return NULL;
+  for (int i = 0; i < ndim && s->mode == MX_STATE_READ; i++)
+    if (p->step[i] < 0 && p->stop[i] < 0) p->stop[i] = -mx_shape_of(s->inputs[0])[i] - 1;
+  return codec;
+}
+
+static bool build_slice(const mx_build *b) {
+  const slice_params *p = b->params;
+  int n = b->count ? b->in[0]->ndim : 0;
+  return MX_BUILT(
+      b, 1,
+      mx_slice(b->in[0], (mx_ints){p->start, n}, (mx_ints){p->stop, n}, (mx_ints){p->step, n}));
+}
+
+static bool build_slice_update(const mx_build *b) {
+  const slice_params *p = b->params;
+  int n = b->count ? b->in[0]->ndim : 0;
+  return MX_BUILT(b, 2,
+                  mx_slice_update(b->in[0], b->in[1], (mx_ints){p->start, n}, (mx_ints){p->stop, n},
+                                  (mx_ints){p->step, n}));
+}
+
+/* What is read: the axes, and the lengths of the slice. */
+typedef struct {
+  dynamic_params p;
+  int ndim, lengths[MX_MAX_NDIM];
+} dynamic_state;
+
+static const mx_codec *visit_dynamic_slice(mx_state *s, const mx_codec *codec, void *params) {
+  dynamic_state *d = params; /* writing, only its first part is there */
+  int lengths[MX_MAX_NDIM], count = 0;
+  mx_state_ints(s, d->p.axes, &d->p.count, MX_MAX_NDIM);
+  if (s->mode == MX_STATE_WRITE)
+    mx_copy_ints(lengths, mx_shape_of(s->output), count = s->output->ndim);
+  mx_state_ints(s, lengths, &count, MX_MAX_NDIM);
+  if (s->mode == MX_STATE_READ) mx_copy_ints(d->lengths, lengths, d->ndim = count);
+  return codec;
+}
+
+static bool build_dynamic_slice(const mx_build *b) {
+  const dynamic_state *d = b->params;
+  return MX_BUILT(b, 2,
+                  mx_slice_dynamic(b->in[0], b->in[1], (mx_ints){d->p.axes, d->p.count},
+                                   (mx_ints){d->lengths, d->ndim}));
+}
+
+static const mx_codec *visit_dynamic_update(mx_state *s, const mx_codec *codec, void *params) {
+  dynamic_params *p = params;
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  return codec;
+}
+
+static bool build_dynamic_update(const mx_build *b) {
+  const dynamic_params *p = b->params;
+  return MX_BUILT(
+      b, 3, mx_slice_update_dynamic(b->in[0], b->in[1], b->in[2], (mx_ints){p->axes, p->count}));
+}
+
+/* MLX cuts in one step what are slices here. */
+enum { MX_MAX_CUTS = 1000 };
+typedef struct {
+  int count, indices[MX_MAX_CUTS], axis;
+} split_state;
+
+static const mx_codec *visit_split(mx_state *s, const mx_codec *codec, void *params) {
+  split_state *p = params;
+  mx_state_ints(s, p->indices, &p->count, MX_MAX_CUTS);
+  mx_state_int(s, &p->axis);
+  return codec;
+}
+
+static bool build_split(const mx_build *b) {
+  const split_state *p = b->params;
+  return b->count == 1 && b->outputs == p->count + 1 &&
+         mx_split_at(b->in[0], (mx_ints){p->indices, p->count}, p->axis, b->out);
+}
+
+#define CLASS(shown, it, visitor) \
+  { .name = shown, .primitive = &it, .visit = visitor, .build = build_##it }
+const mx_codec mx_slice_codecs[] = {
+    CLASS("Slice", slice, visit_slice),
+    CLASS("SliceUpdate", slice_update, visit_slice),
+    CLASS("DynamicSlice", dynamic_slice, visit_dynamic_slice),
+    CLASS("DynamicSliceUpdate", dynamic_update, visit_dynamic_update),
+    {.name = "Split", .visit = visit_split, .build = build_split},
+    {0},
+};

@@ -3,6 +3,7 @@
 #include "drivers/softmax.h"
 #include "mlx/mx/cast.h"
 #include "mlx/mx/elementwise.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 typedef struct {
@@ -186,3 +187,49 @@ mx mx_logsumexp_with(mx a, mx_reduce_args args) {
   mx out = make_logsumexp(p, a);
   return args.keepdims ? out : mx_squeeze(out, (mx_ints){axes, count});
 }
+
+/* ---- In MLX's files ---- */
+
+/* MLX's classes work along the last axis: others change places with it. */
+static mx along_last(const mx_node *node, mx a, mx (*make)(axis_params p, mx a)) {
+  axis_params p = *MX_PARAMS(axis_params, node);
+  int axis = p.axis, last = a->ndim - 1;
+  p.axis = last;
+  if (axis == last) return make(p, a);
+  return mx_swapaxes(make(p, mx_swapaxes(a, axis, last)), axis, last);
+}
+
+static bool expand_softmax(const mx_node *node, const mx *in, mx *out) {
+  return (out[0] = along_last(node, in[0], make_softmax)) != NULL;
+}
+
+static bool expand_logsumexp(const mx_node *node, const mx *in, mx *out) {
+  return (out[0] = along_last(node, in[0], make_logsumexp)) != NULL;
+}
+
+static const mx_codec *visit_softmax(mx_state *s, const mx_codec *codec, void *params) {
+  mx_state_bool(s, &((axis_params *)params)->precise);
+  return codec;
+}
+
+static bool build_softmax(const mx_build *b) {
+  const axis_params *p = b->params;
+  return MX_BUILT(b, 1, mx_softmax(b->in[0], .axis = -1, .precise = p->precise));
+}
+
+static bool build_logsumexp(const mx_build *b) {
+  return MX_BUILT(b, 1, mx_logsumexp(b->in[0], .axis = -1, .keepdims = true));
+}
+
+const mx_codec mx_softmax_codecs[] = {
+    {.name = "Softmax",
+     .primitive = &softmax,
+     .visit = visit_softmax,
+     .build = build_softmax,
+     .expand = expand_softmax},
+    {.name = "LogSumExp",
+     .primitive = &logsumexp,
+     .build = build_logsumexp,
+     .expand = expand_logsumexp},
+    {0},
+};

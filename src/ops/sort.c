@@ -3,6 +3,7 @@
 #include "drivers/sort.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/index.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 typedef struct {
@@ -162,3 +163,35 @@ mx mx_topk_with(mx a, int k, mx_sort_args args) {
   mx parted = k ? make_partition(a, -k, axis, args.axis, &partition, "partition", a->dtype) : a;
   return mx_slice_axis(parted, axis, length - k, length);
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_sort(mx_state *s, const mx_codec *codec, void *params) {
+  mx_state_int(s, &((sort_params *)params)->axis);
+  return codec;
+}
+
+static const mx_codec *visit_partition(mx_state *s, const mx_codec *codec, void *params) {
+  mx_state_int(s, &((sort_params *)params)->kth);
+  return visit_sort(s, codec, params);
+}
+
+#define BUILD(name, call)                       \
+  static bool build_##name(const mx_build *b) { \
+    const sort_params *p = b->params;           \
+    return MX_BUILT(b, 1, call);                \
+  }
+BUILD(sort, mx_sort(b->in[0], .axis = p->axis))
+BUILD(argsort, mx_argsort(b->in[0], .axis = p->axis))
+BUILD(partition, mx_partition(b->in[0], p->kth, .axis = p->axis))
+BUILD(argpartition, mx_argpartition(b->in[0], p->kth, .axis = p->axis))
+
+#define CLASS(shown, it, visitor) \
+  { .name = shown, .primitive = &it, .visit = visitor, .build = build_##it }
+const mx_codec mx_sort_codecs[] = {
+    CLASS("Sort", sort, visit_sort),
+    CLASS("ArgSort", argsort, visit_sort),
+    CLASS("Partition", partition, visit_partition),
+    CLASS("ArgPartition", argpartition, visit_partition),
+    {0},
+};

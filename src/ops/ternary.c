@@ -67,9 +67,8 @@ mx mx_where(mx condition, mx a, mx b) {
   return mx_make_node(&where, NULL, mx_spec_like(in[0], dtype), in, 3);
 }
 
-static bool build(const void *params, const mx *in, int count, mx *out, int output_count) {
-  (void)params;
-  return count == 3 && output_count == 1 && (out[0] = mx_where(in[0], in[1], in[2]));
+static bool build(const mx_build *b) {
+  return MX_BUILT(b, 3, mx_where(b->in[0], b->in[1], b->in[2]));
 }
 
 const mx_codec mx_ternary_codecs[] = {{.name = "Select", .primitive = &where, .build = build}, {0}};

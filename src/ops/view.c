@@ -1,6 +1,7 @@
 /* Transposes and strided views: operations that move no elements. */
 #include "mlx/mx/create.h"
 #include "mlx/mx/index.h"
+#include "ops/codecs.h"
 #include "ops/rules.h"
 
 /* ---- Transpose ---- */
@@ -189,3 +190,61 @@ mx mx_as_strided(mx a, mx_ints shape, const int64_t *strides, size_t offset) {
   return mx_make(&as_strided, &p, ((mx_spec){a->dtype, shape.size, shape.data}),
                  mx_flatten(a, 0, -1));
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_transpose(mx_state *s, const mx_codec *codec, void *params) {
+  transpose_params *p = params;
+  int count = s->mode == MX_STATE_WRITE ? s->output->ndim : 0;
+  mx_state_ints(s, p->axes, &count, MX_MAX_NDIM);
+  bool all = s->input_count == 1 && s->inputs[0]->ndim == count;
+  return all ? codec : NULL;
+}
+
+static bool build_transpose(const mx_build *b) {
+  const transpose_params *p = b->params;
+  return MX_BUILT(b, 1, mx_transpose(b->in[0], .axes = {p->axes, b->in[0]->ndim}));
+}
+
+static const mx_codec *visit_as_strided(mx_state *s, const mx_codec *codec, void *params) {
+  as_strided_params *p = params;
+  int strides = p->ndim;
+  uint64_t offset = p->offset;
+  mx_state_ints(s, p->shape, &p->ndim, MX_MAX_NDIM);
+  mx_state_int64s(s, p->strides, &strides, MX_MAX_NDIM);
+  mx_state_uint64(s, &offset);
+  p->offset = offset;
+  return strides == p->ndim ? codec : NULL;
+}
+
+/* A file's strides must not lead out of the input. */
+static bool stays_inside(const as_strided_params *p, mx a) {
+  __int128 low = (__int128)p->offset, high = low;
+  for (int i = 0; i < p->ndim; i++) {
+    if (p->shape[i] < 0) return false;
+    if (p->shape[i] == 0) return true;
+    __int128 reach = (__int128)(p->shape[i] - 1) * p->strides[i];
+    *(reach < 0 ? &low : &high) += reach;
+  }
+  return low >= 0 && high < (__int128)a->size;
+}
+
+static bool build_as_strided(const mx_build *b) {
+  const as_strided_params *p = b->params;
+  if (b->count == 1 && !stays_inside(p, b->in[0]))
+    return mx_fail("[as_strided] The strides lead out of the array.") != NULL;
+  return MX_BUILT(b, 1,
+                  mx_as_strided(b->in[0], (mx_ints){p->shape, p->ndim}, p->strides, p->offset));
+}
+
+const mx_codec mx_view_codecs[] = {
+    {.name = "Transpose",
+     .primitive = &transpose,
+     .visit = visit_transpose,
+     .build = build_transpose},
+    {.name = "AsStrided",
+     .primitive = &as_strided,
+     .visit = visit_as_strided,
+     .build = build_as_strided},
+    {0},
+};

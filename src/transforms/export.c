@@ -161,7 +161,8 @@ static bool write_function(writer *w, const tr_signature *s) {
 /* A step in terms of MLX's primitives. */
 static bool in_mlx_terms(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out) {
   const mx_codec *codec = mx_codec_of(node->primitive);
-  if (codec && codec->expand) return codec->expand(node, inputs, out);
+  bool cpu = node->stream.device.type == MX_CPU;
+  if (codec && codec->expand && (cpu || !*codec->name)) return codec->expand(node, inputs, out);
   return mx_node_again(node, inputs, specs, out);
 }
 

@@ -155,7 +155,7 @@ static bool read_class(reader *r, made *m) {
   return true;
 }
 
-static bool build(reader *r, made *m) {
+static bool build(reader *r, made *m, mx_dtype dtype) {
   const mx_codec *c = m->codec;
   bool good;
   if (c->unary)
@@ -165,7 +165,8 @@ static bool build(reader *r, made *m) {
     good = m->input_count == 2 && m->output_count == 1 &&
            (m->outputs[0] = c->binary(m->inputs[0], m->inputs[1])) != NULL;
   else
-    good = c->build(m->params.bytes, m->inputs, m->input_count, m->outputs, m->output_count);
+    good = c->build && c->build(&(mx_build){m->params.bytes, m->inputs, m->outputs, m->input_count,
+                                            m->output_count, dtype});
   if (good) return true;
   if (mx_error()) {
     char *message = mx_xstrdup(mx_error());
@@ -200,7 +201,8 @@ static bool read_outputs(reader *r, made *m, uint64_t id) {
   m->outputs = mx_xcalloc((size_t)m->output_count, sizeof *m->outputs);
   if (!siblings) {
     tr_state_spec(&r->state, &spec, shape);
-    if (!read_all(r) || !build(r, m) || !check_output(r, m, 0, spec.dtype, spec.shape, spec.ndim))
+    if (!read_all(r) || !build(r, m, spec.dtype) ||
+        !check_output(r, m, 0, spec.dtype, spec.shape, spec.ndim))
       return false;
     name(&r->arrays, id, m->outputs[0]);
     return true;
@@ -209,7 +211,7 @@ static bool read_outputs(reader *r, made *m, uint64_t id) {
   if (count != siblings + 1) return malformed(r, "a number of outputs that is not the primitive's");
   size_t ids_at = r->state.at;
   r->state.at += count * 8;
-  if (!build(r, m) || read_length(r, 8) != count) return malformed(r, "malformed outputs");
+  if (!build(r, m, MX_BOOL) || read_length(r, 8) != count) return malformed(r, "malformed outputs");
   size_t shapes_at = r->state.at;
   for (size_t i = 0; i < count; i++) mx_state_ints(&r->state, shape, &spec.ndim, MX_MAX_NDIM);
   if (read_length(r, 5) != count) return malformed(r, "malformed outputs");

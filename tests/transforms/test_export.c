@@ -92,6 +92,51 @@ static void several_signatures(void **state) {
   mx_scope_end(scope, NULL);
 }
 
+/* What MLX makes of several primitives, written in its terms. */
+static bool expanded(void *payload, const mx *in, int count, mx_arrays *out) {
+  (void)payload, (void)count;
+  mx x = mx_reshape(in[0], MX_INTS(1, 2, 3, 8)), w = mx_slice_axis(mx_flatten(x, 0, -1), 0, 0, 8);
+  mx key = mx_random_key(3), zero = mx_float(0), one = mx_float(1);
+  mx turned = mx_fast_rope(x, 8, .base = 100, .scale = 0.5f, .offset = 2);
+  mx_arrays_push(out, mx_fast_rms_norm(x, w, 1e-5f));
+  mx_arrays_push(out, mx_fast_rms_norm(x, NULL, 1e-5f));
+  mx_arrays_push(out, mx_fast_layer_norm(x, w, w, 1e-5f));
+  mx_arrays_push(out, turned);
+  mx_arrays_push(out, mx_fast_rope(x, 4, .traditional = true, .base = 100, .scale = 1));
+  mx_arrays_push(out,
+                 mx_fast_scaled_dot_product_attention(turned, x, x, .scale = 0.3f, .causal = true));
+  mx_arrays_push(out, mx_softmax(x, .axis = 1));
+  mx_arrays_push(out, mx_softmax(x));
+  mx_arrays_push(out, mx_logsumexp(x, .axis = 2));
+  mx_arrays_push(out, mx_random_normal(MX_INTS(5), MX_FLOAT32, NULL, NULL, key));
+  mx_arrays_push(out, mx_random_uniform(zero, one, MX_INTS(2, 3), MX_FLOAT32, key));
+  mx_arrays_push(out, mx_random_gumbel(MX_INTS(4), MX_FLOAT32, key));
+  mx_arrays_push(out, mx_astype(mx_logical_or(mx_isfinite(x), mx_isnan(x)), MX_FLOAT32));
+  return mx_arrays_push(out, mx_astype(mx_logical_or(mx_isinf(x), mx_isposinf(x)), MX_FLOAT32));
+}
+
+static void what_mlx_makes_of_others(void **state) {
+  (void)state;
+  mx_scope scope = mx_scope_begin();
+  mx x = mx_sin(mx_arange(0, 48, 1, MX_FLOAT32));
+  mx_fn f = mx_fn_new(expanded, NULL, NULL);
+  if (mx_export_function(path, f, &x, 1, false)) fail_msg("%s", mx_error());
+  mx_imported *g = mx_import_function(path);
+  if (!g) fail_msg("%s", mx_error());
+  mx_arrays want = {0}, got = {0};
+  assert_true(mx_fn_apply(f, &x, 1, &want));
+  assert_true(mx_imported_apply(g, &x, 1, NULL, &got));
+  assert_int_equal(got.size, want.size);
+  for (int i = 0; i < want.size; i++)
+    assert_holds(mx_contiguous(got.data[i]), mx_data(mx_contiguous(want.data[i])),
+                 mx_size(want.data[i]));
+  mx_arrays_free(&want);
+  mx_arrays_free(&got);
+  mx_imported_free(g);
+  mx_fn_release(f);
+  mx_scope_end(scope, NULL);
+}
+
 static bool square(void *payload, const mx *in, int count, mx_arrays *out) {
   (void)payload, (void)count;
   return mx_arrays_push(out, mx_multiply(in[0], in[0]));
@@ -180,6 +225,7 @@ static void drawings(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(several_signatures, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_mlx_makes_of_others, set_up, tear_down),
       cmocka_unit_test_setup_teardown(shapeless_functions, set_up, tear_down),
       cmocka_unit_test_setup_teardown(damaged_files, set_up, tear_down),
       cmocka_unit_test(drawings),
