@@ -201,7 +201,10 @@ static bool add(mx_exporter *e, const tr_arguments *a) {
       return false;
     }
   tr_graph graph = {0};
-  if (!tr_graph_trace(&graph, e->f, a->inputs, a->count)) return false;
+  mx_tracing_any_shape += e->shapeless;
+  bool traced = tr_graph_trace(&graph, e->f, a->inputs, a->count);
+  mx_tracing_any_shape -= e->shapeless;
+  if (!traced) return false;
   tr_signature signature = {0};
   for (int i = 0; i < a->keyword_count; i++)
     mx_vec_push(&signature.keywords, mx_xstrdup(a->keywords[i]));
