@@ -4,9 +4,10 @@
 set -euo pipefail
 to=$1
 golden=$(dirname "$0")/../tests/golden
-mkdir -p "$to"/fuzz_{config,jinja,npy,safetensors,tokenizer}
+mkdir -p "$to"/fuzz_{config,jinja,mlxfn,npy,safetensors,tokenizer}
 
 cp "$golden"/npy/*.npy "$to/fuzz_npy"
+cp "$golden"/export/*.mlxfn "$to/fuzz_mlxfn"
 find "$golden/tokenizer" -name '*.json' -size -48k -exec cp {} "$to/fuzz_tokenizer" \;
 for folder in "$golden"/llama/*/; do
   name=$(basename "$folder")

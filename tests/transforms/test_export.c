@@ -169,6 +169,37 @@ static void shapeless_functions(void **state) {
   mx_scope_end(scope, NULL);
 }
 
+static bool seven(void *payload, const mx *in, int count, mx_arrays *out) {
+  (void)payload, (void)in, (void)count;
+  return mx_arrays_push(out, mx_full(MX_INTS(2), mx_float(7), MX_FLOAT32));
+}
+
+static void calls_that_fit_nothing(void **state) {
+  (void)state;
+  mx_scope scope = mx_scope_begin();
+  mx x = VECTOR(1, 2), y = VECTOR(1);
+  mx_fn f = mx_fn_new(seven, NULL, NULL);
+  assert_int_equal(mx_export_function(path, f, NULL, 0, false), 0);
+  mx_imported *g = mx_import_function(path);
+  assert_values(call(g, NULL, 0, NULL, 0), 7, 7);
+  assert_error(call(g, &x, 1, NULL, 0), "No imported function found");
+  mx_imported_free(g);
+  mx_array_map *named = mx_array_map_new();
+  mx_array_map_put(named, "x", x);
+  mx_exporter *e = mx_exporter_new(path, f, false);
+  assert_int_equal(mx_exporter_add(e, NULL, 0, named), 0);
+  assert_int_equal(mx_exporter_close(e), 0);
+  g = mx_import_function(path);
+  assert_values(call(g, NULL, 0, named, 0), 7, 7);
+  assert_error(call(g, &x, 1, NULL, 0), "\"x\" (2) float32");
+  mx_array_map_put(named, "x", y);
+  assert_error(call(g, NULL, 0, named, 0), "Called with 0 positional inputs \"x\" (1) float32");
+  mx_array_map_free(named);
+  mx_imported_free(g);
+  mx_fn_release(f);
+  mx_scope_end(scope, NULL);
+}
+
 static size_t read_file(char **bytes) {
   FILE *file = fopen(path, "rb");
   *bytes = malloc(1 << 16);
@@ -240,6 +271,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(several_signatures, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_mlx_makes_of_others, set_up, tear_down),
       cmocka_unit_test_setup_teardown(shapeless_functions, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(calls_that_fit_nothing, set_up, tear_down),
       cmocka_unit_test_setup_teardown(damaged_files, set_up, tear_down),
       cmocka_unit_test(drawings),
   };
