@@ -57,7 +57,7 @@ static bool parse_descr(const char *p, header *h) {
   if (!p || (*p != '\'' && *p != '"')) return false;
   char quote = *p++;
   h->big_endian = *p == '>';
-  if (strchr("<>|=", *p)) p++;
+  if (*p && strchr("<>|=", *p)) p++;
   for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
     if (!strncmp(p, dtypes[i].name, 2) && p[2] == quote) {
       h->dtype = dtypes[i].dtype;

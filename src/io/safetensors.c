@@ -103,7 +103,7 @@ static char *header_json(const mx_array_map *arrays, const mx_string_map *metada
     json_object_set_new_nocheck(
         root, mx_array_map_name(arrays, i),
         json_pack("{s:s, s:o, s:[I,I]}", "dtype", mx_st_dtype_name(a->dtype), "shape", shape,
-                  "data_offsets", (json_int_t)offset, (json_int_t)(offset + mx_nbytes(a))));
+                  "data_offsets", (json_int_t)offset, (json_int_t)offset + (json_int_t)mx_nbytes(a)));
     offset += mx_nbytes(a);
   }
   char *compact = json_dumps(root, JSON_COMPACT);

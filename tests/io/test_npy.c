@@ -117,6 +117,7 @@ static void malformed_files_are_errors(void **state) {
                "descr in the npy header: '<U4'");
   assert_error(with_header("{'descr': '<f4', 'shape': (1,)}\n"), "fortran_order");
   assert_error(with_header("\n"), "descr");
+  assert_error(with_header("{'descr': '"), "descr"); /* the text ends where the dtype would begin */
   assert_error(load("\x93NUMPY\1\0\377\377{}", 12), "ends inside the npy header of 65535 bytes");
   assert_error(load("\x93NUMPY\4\0\1\0\0\0\0", 12), "Unsupported npy format version 4");
   assert_error(load("not an npy file", 15), "Invalid header");
