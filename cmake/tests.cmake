@@ -1,6 +1,7 @@
 # Each tests/<room>/test_*.c is a program and a ctest entry of its own; it may use the internals of
 # the room that it tests, so it links the static libraries. tests/support/ is shared by all. Those of
 # tests/capi are programs written for mlx-c: they get the public headers and the shared library alone.
+# tests/install/ are scripts that build against what users get.
 enable_testing()
 if(CMOCKA_FOUND)
   file(GLOB_RECURSE TEST_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/test_*.c)
@@ -35,4 +36,13 @@ if(CMOCKA_FOUND)
     add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)
   endforeach()
+endif()
+
+if(NOT CMAKE_CROSSCOMPILING AND TARGET mlx_lm)
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+  add_test(NAME install_headers COMMAND ${CMAKE_SOURCE_DIR}/tests/install/headers.sh
+           ${CMAKE_SOURCE_DIR}/include ${CMAKE_C_COMPILER} g++)
+  add_test(NAME install_consumers COMMAND ${CMAKE_SOURCE_DIR}/tests/install/installed.sh
+           ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${CMAKE_C_COMPILER} "${CMAKE_C_FLAGS_${type}}")
+  set_tests_properties(install_headers install_consumers PROPERTIES TIMEOUT 600)
 endif()
