@@ -9,7 +9,7 @@ PACKAGES := $(shell grep -v '^\#' packages.txt)
 MODEL ?= models/tiny
 PROMPT ?= Tell me a story about a brave little fox.
 
-.PHONY: run test build deps asan tsan lint format fuzz bench install clean
+.PHONY: run test build deps asan tsan lint format aarch64 fuzz bench install clean
 
 run: build
 	$(BUILD)/mlx_lm generate --model $(MODEL) --prompt "$(PROMPT)" --max-tokens 200
@@ -51,6 +51,16 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
+# The tree for arm64, cross-compiled, and what lies on NEON tested under qemu.
+AARCH64_PACKAGES = gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+AARCH64_TESTS ?= ^(base|kernels|drivers|array|ops|io)_
+aarch64:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(AARCH64_PACKAGES)"
+	mkdir -p build-aarch64 && cmake/aarch64-sysroot.sh build-aarch64/sysroot
+	cmake -S . -B build-aarch64 -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake >/dev/null
+	cmake --build build-aarch64 -j $(JOBS)
+	ctest --test-dir build-aarch64 --output-on-failure -j $(JOBS) --timeout 3600 -R '$(AARCH64_TESTS)'
+
 # Every fuzz target for FUZZ_SECONDS each, from valid inputs on.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_*.c)))
@@ -75,4 +85,4 @@ install: build
 	cmake --install $(BUILD) --prefix $(PREFIX)
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz build-lint
+	rm -rf build build-asan build-tsan build-fuzz build-lint build-aarch64
