@@ -61,6 +61,33 @@ static void beyond_the_memory_limit_evaluation_goes_on(void **state) {
   assert_int_equal(mx_set_memory_limit(before), 10);
 }
 
+/* Four streams allocate beyond the limit at once; each may wait for the others' work, and none for
+ * ever. */
+static void at_the_memory_limit_streams_wait_for_each_other(void **state) {
+  (void)state;
+  enum { STREAMS = 4, LINKS = 20, N = 1 << 18 };
+  size_t before = mx_set_memory_limit(mx_get_active_memory() + 3 * N * sizeof(float));
+  mx ends[STREAMS];
+  mx_stream streams[STREAMS];
+  for (int s = 0; s < STREAMS; s++) {
+    mx_scope scope = mx_scope_begin();
+    streams[s] = mx_new_stream(mx_default_device());
+    mx_use_stream(streams[s]);
+    mx a = mx_zeros(MX_INTS(N), MX_FLOAT32);
+    for (int i = 0; i < LINKS; i++) a = mx_add(mx_contiguous(mx_negative(a)), mx_float((float)s));
+    ends[s] = mx_retain(mx_max(mx_add(a, mx_negative(mx_min(a)))));
+    mx_scope_end(scope, NULL);
+  }
+  mx_use_stream((mx_stream){.index = -1});
+  assert_int_equal(mx_async_eval_arrays(ends, STREAMS), 0);
+  for (int s = 0; s < STREAMS; s++) {
+    assert_true(mx_item_double(ends[s]) == 0);
+    mx_synchronize(streams[s]);
+    mx_release(ends[s]);
+  }
+  mx_set_memory_limit(before);
+}
+
 static void an_array_that_cannot_be_is_an_error_at_evaluation(void **state) {
   (void)state;
   mx_scope scope = mx_scope_begin();
@@ -78,6 +105,7 @@ int main(void) {
       cmocka_unit_test(active_peak_and_cache_follow_arrays),
       cmocka_unit_test(active_memory_returns_to_what_it_was),
       cmocka_unit_test(beyond_the_memory_limit_evaluation_goes_on),
+      cmocka_unit_test(at_the_memory_limit_streams_wait_for_each_other),
       cmocka_unit_test(an_array_that_cannot_be_is_an_error_at_evaluation),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
