@@ -3,6 +3,10 @@
 # tests/capi are programs written for mlx-c: they get the public headers and the shared library alone.
 # tests/install/ are scripts that build against what users get.
 enable_testing()
+set(TEST_TIMEOUT 600)
+if(CMAKE_BUILD_TYPE MATCHES "^(Asan|Tsan)$" OR CMAKE_CROSSCOMPILING)
+  set(TEST_TIMEOUT 3600)
+endif()
 if(CMOCKA_FOUND)
   file(GLOB_RECURSE TEST_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/test_*.c)
   file(GLOB SUPPORT_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
@@ -34,7 +38,7 @@ if(CMOCKA_FOUND)
       target_compile_definitions(test_${name} PRIVATE MLX_LM_PROGRAM="$<TARGET_FILE:mlx_lm>")
     endif()
     add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT})
   endforeach()
 endif()
 
