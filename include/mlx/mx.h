@@ -4,6 +4,7 @@
 
 #include "mlx/mx/array.h"
 #include "mlx/mx/cast.h"
+#include "mlx/mx/compile.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/dtype.h"
 #include "mlx/mx/elementwise.h"

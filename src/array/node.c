@@ -10,8 +10,9 @@ static size_t aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
 
 /* | struct mx_node | params | inputs | outputs | specs | their shapes |  (the last three for nodes
  * of several outputs only) */
-static mx_node *new_node(const mx_primitive *primitive, const void *params, const mx *inputs,
-                         int input_count, const mx_spec *specs, int output_count) {
+static mx_node *new_node(const mx_primitive *primitive, mx_stream stream, const void *params,
+                         const mx *inputs, int input_count, const mx_spec *specs,
+                         int output_count) {
   bool several = output_count > 1;
   size_t at_params = aligned(sizeof(mx_node));
   size_t at_inputs = at_params + aligned(primitive->params_size);
@@ -22,8 +23,9 @@ static mx_node *new_node(const mx_primitive *primitive, const void *params, cons
   for (int i = 0; several && i < output_count; i++) bytes += (size_t)specs[i].ndim * sizeof(int);
   char *block = mx_xmalloc(bytes);
   mx_node *node = (mx_node *)block;
-  *node = (mx_node){.primitive = primitive,
-                    .stream = mx_current_stream(),
+  *node = (mx_node){.refs = 1, /* the caller's, until all outputs stand */
+                    .primitive = primitive,
+                    .stream = stream,
                     .input_count = input_count,
                     .output_count = output_count,
                     .inputs = (mx *)(block + at_inputs),
@@ -62,17 +64,9 @@ static void discard(const mx_primitive *primitive, const void *params) {
   if (primitive->params_free) primitive->params_free((void *)params);
 }
 
-bool mx_make_nodes(const mx_primitive *primitive, const void *params, const mx_spec *specs,
-                   int output_count, const mx *inputs, int input_count, mx *out) {
-  for (int i = 0; i < output_count; i++) out[i] = NULL;
-  for (int i = 0; i < input_count; i++) {
-    if (inputs[i]) continue;
-    discard(primitive, params);
-    if (!mx_error()) mx_fail("[%s] an input is the null array", primitive->name);
-    return false;
-  }
-  mx_node *node = new_node(primitive, params, inputs, input_count, specs, output_count);
-  atomic_store_explicit(&node->refs, 1, memory_order_relaxed); /* ours, until all outputs stand */
+/* Gives the node, whose one reference is ours, its outputs. */
+static bool add_outputs(mx_node *node, const mx_spec *specs, mx *out) {
+  int output_count = node->output_count;
   bool made = true;
   for (int i = 0; i < output_count && made; i++) {
     out[i] = new_output(node, i, specs[i]);
@@ -91,24 +85,43 @@ bool mx_make_nodes(const mx_primitive *primitive, const void *params, const mx_s
   return made;
 }
 
+/* Whether all inputs are there; else the outputs are NULL. */
+static bool all_there(const mx_primitive *primitive, const mx *inputs, int input_count, mx *out,
+                      int output_count) {
+  for (int i = 0; i < output_count; i++) out[i] = NULL;
+  for (int i = 0; i < input_count; i++) {
+    if (inputs[i]) continue;
+    if (!mx_error()) mx_fail("[%s] an input is the null array", primitive->name);
+    return false;
+  }
+  return true;
+}
+
+bool mx_make_nodes(const mx_primitive *primitive, const void *params, const mx_spec *specs,
+                   int output_count, const mx *inputs, int input_count, mx *out) {
+  if (!all_there(primitive, inputs, input_count, out, output_count)) {
+    discard(primitive, params);
+    return false;
+  }
+  return add_outputs(
+      new_node(primitive, mx_current_stream(), params, inputs, input_count, specs, output_count),
+      specs, out);
+}
+
+bool mx_node_again(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out) {
+  const mx_primitive *primitive = node->primitive;
+  if (!all_there(primitive, inputs, node->input_count, out, node->output_count)) return false;
+  mx_node *again = new_node(primitive, node->stream, node->params, inputs, node->input_count, specs,
+                            node->output_count);
+  if (primitive->params_copy) primitive->params_copy(again->params);
+  return add_outputs(again, specs, out);
+}
+
 mx mx_make_node(const mx_primitive *primitive, const void *params, mx_spec out, const mx *inputs,
                 int input_count) {
   mx a;
   mx_make_nodes(primitive, params, &out, 1, inputs, input_count, &a);
   return a;
-}
-
-bool mx_node_again(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out) {
-  const mx_primitive *primitive = node->primitive;
-  void *params = mx_xmalloc(primitive->params_size + 1);
-  memcpy(params, node->params, primitive->params_size);
-  if (primitive->params_copy) primitive->params_copy(params);
-  mx_stream before = mx_use_stream(node->stream);
-  bool good =
-      mx_make_nodes(primitive, params, specs, node->output_count, inputs, node->input_count, out);
-  mx_use_stream(before);
-  free(params);
-  return good;
 }
 
 /* A reference to an array that may be dying: none where its count has already fallen to zero. */

@@ -5,13 +5,19 @@
 
 #include "array/array.h"
 #include "base/str.h"
+#include "drivers/tiles.h"
 
 enum { MX_BACKEND_CPU, MX_BACKEND_GPU, MX_BACKENDS };
+
+/* What an operation without arithmetic does, for whoever rewrites graphs: repeats its input to the
+ * output's shape, or hands it on. */
+typedef enum { MX_ROLE_NONE, MX_ROLE_BROADCAST, MX_ROLE_IDENTITY } mx_role;
 
 typedef struct mx_primitive {
   const char *name;    /* as MLX prints it: "Add", "Softmax" */
   size_t params_size;  /* bytes of the operation's parameters, copied into the node */
   bool stops_gradient; /* derivatives do not pass through */
+  mx_role role;
 
   /* Fills the outputs' data from inputs that are all there. Runs on a worker. False after
    * mx_fail. One a backend; NULL where the backend has none. */
@@ -41,6 +47,10 @@ typedef struct mx_primitive {
   bool (*equal)(const mx_node *a, const mx_node *b);
   /* Appends the parameters, readable. NULL: none. */
   void (*print)(const mx_node *node, mx_str *out);
+  /* Of operations element by element, of one output with its inputs' shape: computes a piece of it
+   * (drivers/tiles.h). `node` tells parameters and dtypes; out may be an input that steps and has
+   * out's dtype. On any thread. */
+  mx_tile_fn *tile;
   /* Frees what the parameters own, and duplicates it in a node copied from another. NULL: they are
    * plain bytes. */
   void (*params_free)(void *params);
@@ -79,8 +89,9 @@ mx mx_make_node(const mx_primitive *primitive, const void *params, mx_spec out, 
 bool mx_make_nodes(const mx_primitive *primitive, const void *params, const mx_spec *specs,
                    int output_count, const mx *inputs, int input_count, mx *out);
 
-/* The node's primitive and parameters, on the node's stream, for other inputs; specs[output_count]
- * say what the outputs will be. */
+/* The node's operation once more, with its parameters and on its stream: fills out[output_count]
+ * with new arrays, owned by the innermost scope. inputs[input_count] stand for the node's. False
+ * after mx_fail: all NULL. */
 bool mx_node_again(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out);
 
 /* mx_make(&primitive, &params, spec, a, b): inputs as arguments. */

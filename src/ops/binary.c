@@ -25,6 +25,15 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
   return run((mx_binary_op)(node->primitive - primitives), in, out[0]);
 }
 
+static void tile_as(mx_binary_op op, const mx_node *node, void *out, const void *const *in,
+                    const int64_t *steps, int64_t n) {
+  mx_k->binary(op, node->inputs[0]->dtype, out, in[0], in[1], n, steps[0], steps[1]);
+}
+static void tile(const mx_node *node, void *out, const void *const *in, const int64_t *steps,
+                 int64_t n) {
+  tile_as((mx_binary_op)(node->primitive - primitives), node, out, in, steps, n);
+}
+
 /* ---- Rules ---- */
 
 /* The node's operation on other operands. */
@@ -78,6 +87,7 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
                       .vjp = vjp,     \
                       .jvp = jvp,     \
                       .vmap = vmap,   \
+                      .tile = tile,   \
                       .output_shape = mx_shape_of_first}
 
 static const mx_primitive primitives[MX_BINARY_COUNT] = {
@@ -115,14 +125,24 @@ static bool eval_or(const mx_node *node, const mx *in, const mx *out) {
   (void)node;
   return run(MX_BINARY_bitwise_or, in, out[0]);
 }
+static void tile_and(const mx_node *node, void *out, const void *const *in, const int64_t *steps,
+                     int64_t n) {
+  tile_as(MX_BINARY_bitwise_and, node, out, in, steps, n);
+}
+static void tile_or(const mx_node *node, void *out, const void *const *in, const int64_t *steps,
+                    int64_t n) {
+  tile_as(MX_BINARY_bitwise_or, node, out, in, steps, n);
+}
 static const mx_primitive logical_and = {.name = "LogicalAnd",
                                          .eval = {eval_and},
+                                         .tile = tile_and,
                                          .vjp = mx_vjp_zeros,
                                          .jvp = jvp_flat,
                                          .vmap = vmap,
                                          .output_shape = mx_shape_of_first};
 static const mx_primitive logical_or = {.name = "LogicalOr",
                                         .eval = {eval_or},
+                                        .tile = tile_or,
                                         .vjp = mx_vjp_zeros,
                                         .jvp = jvp_flat,
                                         .vmap = vmap,

@@ -110,6 +110,7 @@ static bool vmap_broadcast(const mx_node *node, const mx *in, const int *axes, m
                            int *out_axes);
 
 static const mx_primitive broadcast = {.name = "Broadcast",
+                                       .role = MX_ROLE_BROADCAST,
                                        .params_size = sizeof(broadcast_params),
                                        .eval = {eval_broadcast},
                                        .vjp = vjp_broadcast,

@@ -3,6 +3,7 @@
 #include "mlx/mx/cast.h"
 #include "base/alloc.h"
 #include "drivers/copy.h"
+#include "kernels/kernels.h"
 #include "mlx/mx/create.h"
 #include "ops/codecs.h"
 #include "ops/rules.h"
@@ -41,7 +42,15 @@ static bool vmap_astype(const mx_node *node, const mx *in, const int *axes, mx *
   return (out[0] = mx_astype(in[0], *MX_PARAMS(mx_dtype, node))) != NULL;
 }
 
+static void tile_astype(const mx_node *node, void *out, const void *const *in, const int64_t *steps,
+                        int64_t n) {
+  mx_dtype dtype = *MX_PARAMS(mx_dtype, node);
+  mx_k->copy_cast(out, dtype, in[0], node->inputs[0]->dtype, steps[0] ? n : 1);
+  if (!steps[0]) mx_k->copy_fill(out, out, n, (int)mx_dtype_size(dtype));
+}
+
 static const mx_primitive astype = {.name = "AsType",
+                                    .tile = tile_astype,
                                     .params_size = sizeof(mx_dtype),
                                     .eval = {eval_astype},
                                     .vjp = vjp_astype,
@@ -97,10 +106,14 @@ static bool vmap_depends(const mx_node *node, const mx *in, const int *axes, mx 
 }
 
 #define SHARING .eval = {eval_share}, .vjp = vjp_share, .jvp = jvp_share
-static const mx_primitive copy = {
-    .name = "Copy", SHARING, .vmap = vmap_share, .output_shape = mx_shape_of_first};
+static const mx_primitive copy = {.name = "Copy",
+                                  .role = MX_ROLE_IDENTITY,
+                                  SHARING,
+                                  .vmap = vmap_share,
+                                  .output_shape = mx_shape_of_first};
 static const mx_primitive stop_gradient = {.name = "StopGradient",
                                            .stops_gradient = true,
+                                           .role = MX_ROLE_IDENTITY,
                                            SHARING,
                                            .vmap = vmap_share,
                                            .output_shape = mx_shape_of_first};

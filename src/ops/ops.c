@@ -25,7 +25,14 @@ int mx_normalize_axes(const char *op, mx_ints axes, int ndim, int *sorted) {
 }
 
 int mx_shape_of_first(const mx_node *node, const mx *inputs, int output, int *shape) {
-  (void)node, (void)output;
+  (void)output;
+  for (int i = 1; i < node->input_count; i++)
+    if (inputs[i]->ndim != inputs[0]->ndim ||
+        !mx_same_shape(mx_shape_of(inputs[i]), mx_shape_of(inputs[0]), inputs[0]->ndim)) {
+      mx_fail("[%s] Inputs of shapes %s and %s, where the function was traced with equal ones.",
+              node->primitive->name, mx_shape_text_of(inputs[0]), mx_shape_text_of(inputs[i]));
+      return -1;
+    }
   mx_copy_ints(shape, mx_shape_of(inputs[0]), inputs[0]->ndim);
   return inputs[0]->ndim;
 }

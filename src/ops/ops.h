@@ -30,7 +30,7 @@ static inline void mx_copy_ints(int *to, const int *from, int count) {
   for (int i = 0; i < count; i++) to[i] = from[i];
 }
 
-/* An output_shape: every output has the first input's shape. */
+/* An output_shape: every output has the inputs' shape, which must be one. */
 int mx_shape_of_first(const mx_node *node, const mx *inputs, int output, int *shape);
 
 /* ---- For eval functions ---- */

@@ -14,6 +14,12 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
+static void tile(const mx_node *node, void *out, const void *const *in, const int64_t *steps,
+                 int64_t n) {
+  int size = (int)mx_dtype_size(node->inputs[1]->dtype);
+  mx_k->select(size, out, in[0], in[1], in[2], n, steps[0], steps[1], steps[2]);
+}
+
 /* What passes to the choice `arg`, of a cotangent or tangent t. */
 static mx chosen(mx condition, int arg, mx t) {
   if (!t) return NULL;
@@ -54,6 +60,7 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
 
 static const mx_primitive where = {.name = "Select",
                                    .eval = {eval},
+                                   .tile = tile,
                                    .vjp = vjp,
                                    .jvp = jvp,
                                    .vmap = vmap,

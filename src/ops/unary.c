@@ -63,6 +63,14 @@ static bool eval(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
+static void tile(const mx_node *node, void *out, const void *const *in, const int64_t *steps,
+                 int64_t n) {
+  mx_unary_op op = (mx_unary_op)(node->primitive - primitives);
+  mx_dtype dtype = node->inputs[0]->dtype;
+  mx_k->unary(op, dtype, out, in[0], steps[0] ? n : 1);
+  if (!steps[0]) mx_k->copy_fill(out, out, n, (int)mx_dtype_size(mx_unary_dtype(op, dtype)));
+}
+
 static mx make(mx_unary_op op, mx a) {
   return mx_make(&primitives[op], NULL, mx_spec_like(a, mx_unary_dtype(op, a->dtype)), a);
 }
@@ -95,6 +103,7 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
                      .vjp = vjp,     \
                      .jvp = jvp,     \
                      .vmap = vmap,   \
+                     .tile = tile,   \
                      .output_shape = mx_shape_of_first}
 
 static const mx_primitive primitives[MX_UNARY_COUNT] = {
