@@ -123,7 +123,11 @@ static int stream(const values *v, cli_session *s, const int32_t *ids, size_t co
 /* The cache must suit the options. */
 static bool check_cache(const values *v, const mlx_lm_prompt_cache *cache) {
   int bits = mlx_lm_prompt_cache_kv_bits(cache);
-  if (bits && v->kv_bits && v->kv_bits != bits)
+  int group = mlx_lm_prompt_cache_kv_group_size(cache);
+  if (bits && v->kv_group_size != group)
+    mx_fail("--kv-group-size %d does not match the cache of --prompt-cache-file, which has %d",
+            v->kv_group_size, group);
+  else if (bits && v->kv_bits && v->kv_bits != bits)
     mx_fail("--kv-bits %d does not match the cache of --prompt-cache-file, which has %d",
             v->kv_bits, bits);
   else

@@ -25,8 +25,9 @@ MX_API size_t mlx_lm_prompt_cache_nbytes(const mlx_lm_prompt_cache *cache);
 /* Evaluates its arrays, so that what computed them can go. 0, or -1 after mx_fail. */
 MX_API int mlx_lm_prompt_cache_eval(const mlx_lm_prompt_cache *cache);
 
-/* Bits of its quantised entries; 0 while they are floats. */
+/* Bits and group size of its quantised entries; 0 while they are floats. */
 MX_API int mlx_lm_prompt_cache_kv_bits(const mlx_lm_prompt_cache *cache);
+MX_API int mlx_lm_prompt_cache_kv_group_size(const mlx_lm_prompt_cache *cache);
 
 /* Whether tokens can be taken back; takes back up to `tokens` and returns how many. */
 MX_API bool mlx_lm_can_trim_prompt_cache(const mlx_lm_prompt_cache *cache);

@@ -97,6 +97,19 @@ static bool read_number(const mx_string_map *texts, const char *path, int layer,
   return false;
 }
 
+/* The numbers must suit the arrays, or tokens would be read and written beside them. */
+static bool check_state(const char *path, int layer, const lm_kv_cache *c) {
+  int length = mx_dim(c->keys[0], 2);
+  bool good = length == mx_dim(c->values[0], 2) && mx_dim(c->keys[0], 0) == 1;
+  if (c->kind == LM_ROTATING_CACHE)
+    good = good && c->max_size > 0 && c->keep < c->max_size && c->index <= length &&
+           c->offset >= length;
+  else
+    good = good && c->offset == length;
+  if (!good) mx_fail("%s: the state of layer %d does not suit its arrays", path, layer);
+  return good;
+}
+
 static bool read_state(const mx_string_map *texts, const char *path, int layer, lm_kv_cache *c) {
   int state[4] = {0}, count = c->kind == LM_ROTATING_CACHE    ? 4
                               : c->kind == LM_QUANTIZED_CACHE ? 3
@@ -109,7 +122,7 @@ static bool read_state(const mx_string_map *texts, const char *path, int layer, 
     c->offset = state[0], c->group_size = state[1], c->bits = state[2];
   else
     c->offset = mx_dim(c->keys[0], 2);
-  return true;
+  return check_state(path, layer, c);
 }
 
 static bool read_kind(const mx_string_map *texts, const char *path, int layer, lm_kv_cache *c) {

@@ -276,6 +276,10 @@ int mlx_lm_prompt_cache_kv_bits(const mlx_lm_prompt_cache *cache) {
   return cache->count ? cache->layers[0].bits : 0;
 }
 
+int mlx_lm_prompt_cache_kv_group_size(const mlx_lm_prompt_cache *cache) {
+  return cache->count ? cache->layers[0].group_size : 0;
+}
+
 size_t mlx_lm_prompt_cache_nbytes(const mlx_lm_prompt_cache *cache) {
   size_t bytes = 0;
   for (int i = 0; i < cache->count; i++) {
