@@ -136,11 +136,9 @@ static void bounded_and_quantised_caches_serve(void **state) {
   assert_int_equal(run(&args, NULL, tokens, &r), 400);
 }
 
-static void saved_caches_go_on_where_they_were(void **state) {
-  (void)state;
-  char path[] = "/tmp/mlx-cache-XXXXXX.safetensors";
-  close(mkstemps(path, 12));
-  mlx_lm_prompt_cache *cache = mlx_lm_make_prompt_cache(model, 0);
+/* Saves the cache of a story, and goes on with it and with what was loaded. */
+static void check_saved(const char *path, int max_kv_size) {
+  mlx_lm_prompt_cache *cache = mlx_lm_make_prompt_cache(model, max_kv_size);
   mx tokens = mx_array_new(story, MX_INTS(1, STORY), MX_INT32);
   assert_int_equal(mx_eval(mlx_lm_model_forward(model, tokens, cache)), 0);
   mx_string_map *notes = mx_string_map_new(), *read = mx_string_map_new();
@@ -149,16 +147,47 @@ static void saved_caches_go_on_where_they_were(void **state) {
   mlx_lm_prompt_cache *loaded = mlx_lm_load_prompt_cache(path, read);
   assert_non_null(loaded);
   assert_string_equal(mx_string_map_get(read, "model"), "tiny");
-  mx next = mx_array_new(&story[2], MX_INTS(1, 1), MX_INT32);
-  mx a = mx_argmax(mlx_lm_model_forward(model, next, cache), .axis = -1);
-  mx b = mx_argmax(mlx_lm_model_forward(model, next, loaded), .axis = -1);
-  assert_int_equal(mx_item_int64(a), mx_item_int64(b));
-  assert_int_equal(mlx_lm_prompt_cache_offset(loaded), STORY + 1);
-  assert_int_equal(mlx_lm_trim_prompt_cache(loaded, 3), 3);
+  for (int i = 0; i < STORY; i++) {
+    mx next = mx_array_new(&story[i], MX_INTS(1, 1), MX_INT32);
+    mx a = mx_argmax(mlx_lm_model_forward(model, next, cache), .axis = -1);
+    mx b = mx_argmax(mlx_lm_model_forward(model, next, loaded), .axis = -1);
+    assert_int_equal(mx_item_int64(a), mx_item_int64(b));
+  }
+  assert_int_equal(mlx_lm_prompt_cache_offset(loaded), 2 * STORY);
+  assert_int_equal(mlx_lm_trim_prompt_cache(loaded, 3), max_kv_size && max_kv_size < 14 ? 0 : 3);
   mlx_lm_prompt_cache_free(cache);
   mlx_lm_prompt_cache_free(loaded);
   mx_string_map_free(notes);
   mx_string_map_free(read);
+}
+
+/* The cache in the file, with one number of layer 0's state changed. */
+static void check_wrong_state(const char *path, const char *name, const char *number) {
+  mx_array_map *arrays = mx_array_map_new();
+  mx_string_map *texts = mx_string_map_new();
+  assert_int_equal(mx_load_safetensors(path, arrays, texts), 0);
+  mx_string_map_put(texts, name, number);
+  char other[] = "/tmp/mlx-cache-XXXXXX.safetensors";
+  close(mkstemps(other, 12));
+  assert_int_equal(mx_save_safetensors(other, arrays, texts), 0);
+  assert_error(mlx_lm_load_prompt_cache(other, NULL), "layer 0");
+  mx_array_map_free(arrays);
+  mx_string_map_free(texts);
+  unlink(other);
+}
+
+static void saved_caches_go_on_where_they_were(void **state) {
+  (void)state;
+  char path[] = "/tmp/mlx-cache-XXXXXX.safetensors";
+  close(mkstemps(path, 12));
+  check_saved(path, 0);
+  check_wrong_state(path, "2.0", "NoSuchCache");
+  check_saved(path, 64);
+  check_saved(path, 6);
+  check_wrong_state(path, "0.0.0", "6"); /* keeps as many tokens as it has room for */
+  check_wrong_state(path, "0.0.2", "-1");
+  check_wrong_state(path, "0.0.2", "3"); /* has seen fewer tokens than it holds */
+  check_wrong_state(path, "0.0.3", "1000");
   assert_error(mlx_lm_load_prompt_cache(TINY "/model.safetensors", NULL),
                "not a saved prompt cache");
   unlink(path);
