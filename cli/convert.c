@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "mlx_lm/convert.h"
 #include "options.h"
+#include "session.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -41,11 +42,6 @@ static const cli_command command = {
     "convert", "Converts a checkpoint: quantises, dequantises, changes its dtype.", options,
     sizeof options / sizeof *options};
 
-static void show_progress(void *unused, int done, int total) {
-  (void)unused;
-  fprintf(stderr, "\rwritten: %d of %d weights%s", done, total, done == total ? "\n" : "");
-}
-
 int mlx_lm_cmd_convert(int argc, char **argv) {
   values v = {.target = "mlx_model"};
   int status = cli_parse(&command, argc, argv, &v);
@@ -64,8 +60,9 @@ int mlx_lm_cmd_convert(int argc, char **argv) {
                               .group_size = v.group_size,
                               .bits = v.bits,
                               .recipe = v.recipe,
-                              .dtype = v.dtype};
-  if (isatty(STDERR_FILENO)) args.progress = show_progress;
+                              .dtype = v.dtype,
+                              .progress_context = (void *)"weights"};
+  if (isatty(STDERR_FILENO)) args.progress = cli_show_progress;
   if (mlx_lm_convert(v.source, v.target, &args)) return cli_fail(command.name);
   if (v.quantize)
     printf("[INFO] Quantized model with %.3f bits per weight.\n", args.bits_per_weight);

@@ -156,6 +156,7 @@ static int run(const values *v, cli_session *s, mlx_lm_prompt_cache *cache) {
   args.quantized_kv_start = v->quantized_kv_start;
   args.draft_model = s->draft;
   args.num_draft_tokens = v->num_draft_tokens;
+  args.progress_context = (void *)"prompt tokens";
   if (isatty(STDERR_FILENO)) args.progress = cli_show_progress;
   int status = stream(v, s, ids, count, &args);
   free(kept);

@@ -74,20 +74,19 @@ int32_t *cli_xtc_tokens(const mlx_lm_tokenizer *t, mlx_lm_sampler *sampler) {
   return all;
 }
 
-void cli_show_progress(void *unused, int processed, int total) {
+void cli_show_progress(void *what, int done, int total) {
   static struct timespec began;
   static bool shown;
   struct timespec now;
-  (void)unused;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  if (processed == 0) {
+  if (done == 0) {
     began = now;
     shown = false;
   }
-  if (now.tv_sec - began.tv_sec >= 1 && processed < total) {
-    fprintf(stderr, "\rprompt: %d of %d tokens", processed, total);
+  if (now.tv_sec - began.tv_sec >= 1 && done < total) {
+    fprintf(stderr, "\r%s: %d of %d", (const char *)what, done, total);
     shown = true;
-  } else if (shown && processed == total) {
+  } else if (shown && done == total) {
     fprintf(stderr, "\r\033[K");
   }
 }

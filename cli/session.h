@@ -73,7 +73,8 @@ void cli_close(cli_session *s);
  * memory that the caller frees. */
 int32_t *cli_xtc_tokens(const mlx_lm_tokenizer *tokenizer, mlx_lm_sampler *sampler);
 
-/* Progress of the prompt on a terminal, once it has taken longer than a second. */
-void cli_show_progress(void *unused, int processed, int total);
+/* Progress on a terminal, once something has taken longer than a second: how many of `what` (a
+ * text) are done. Begins with done 0, and goes when all are. */
+void cli_show_progress(void *what, int done, int total);
 
 #endif

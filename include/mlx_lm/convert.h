@@ -13,7 +13,7 @@ typedef struct mlx_lm_convert_args {
   int group_size, bits; /* 0: 64 and 4 */
   const char *recipe;   /* of mixed bits: mixed_2_6, mixed_3_4, mixed_3_6, mixed_4_6; or NULL */
   const char *dtype;    /* float16, bfloat16, float32; NULL: the config's torch_dtype, else as is */
-  void (*progress)(void *context, int done, int total); /* weights written; may be NULL */
+  void (*progress)(void *context, int done, int total); /* weights computed; may be NULL */
   void *progress_context;
   double bits_per_weight; /* set by the call */
 } mlx_lm_convert_args;

@@ -161,6 +161,18 @@ static void cut_shards(const conversion *c, shard_list *shards) {
   }
 }
 
+static void report(const conversion *c, int done, int total) {
+  if (c->args->progress) c->args->progress(c->args->progress_context, done, total);
+}
+
+static bool compute(const conversion *c, const mx_array_map *shard, int *done, int total) {
+  for (size_t k = 0; k < mx_array_map_size(shard); k++) {
+    if (mx_eval(mx_array_map_at(shard, k))) return false;
+    report(c, ++*done, total);
+  }
+  return true;
+}
+
 /* Each shard is dropped once written, so that only one is in memory. */
 static bool write_shards(conversion *c, const char *folder, shard_list *shards, json_t *places) {
   mx_string_map *metadata = mx_string_map_new();
@@ -169,7 +181,9 @@ static bool write_shards(conversion *c, const char *folder, shard_list *shards, 
   int done = 0, total = (int)mx_array_map_size(c->out);
   mx_array_map_free(c->out);
   c->out = NULL;
+  report(c, 0, total);
   for (size_t i = 0; i < shards->size && good; i++) {
+    if (!(good = compute(c, shards->data[i], &done, total))) break;
     char name[64] = "model.safetensors";
     if (shards->size > 1)
       snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", i + 1, shards->size);
@@ -179,11 +193,10 @@ static bool write_shards(conversion *c, const char *folder, shard_list *shards, 
     mx_str_free(&path);
     for (size_t k = 0; k < mx_array_map_size(shards->data[i]); k++)
       json_object_set_new(places, mx_array_map_name(shards->data[i], k), json_string(name));
-    done += (int)mx_array_map_size(shards->data[i]);
-    if (c->args->progress) c->args->progress(c->args->progress_context, done, total);
     mx_array_map_free(shards->data[i]);
     shards->data[i] = NULL;
   }
+  report(c, total, total);
   for (size_t i = 0; i < shards->size; i++) mx_array_map_free(shards->data[i]);
   mx_string_map_free(metadata);
   return good;

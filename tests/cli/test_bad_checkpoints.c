@@ -115,6 +115,8 @@ static const struct {
      "tokenizer.json"},
     {"tokenizer_config.json", "{", "tokenizer_config.json"},
     {"tokenizer_config.json", "[1]", "tokenizer_config.json"},
+    {"special_tokens_map.json", "{", "special_tokens_map.json"},
+    {"generation_config.json", "{\"eos_token_id\": [1, \"x\"]}", "\"eos_token_id\""},
     {"chat_template.jinja", "{% for m in messages %}", "[chat_template]"},
     {"chat_template.jinja", "{{ messages[0].content.nosuch() }}", "[chat_template]"},
     {"chat_template.jinja", "{{ raise_exception('not\\nlike this') }}", "not"},
@@ -129,6 +131,7 @@ static void json_and_templates_are_broken(void **state) {
   for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
     put_text(broken[i].file, broken[i].text);
     check_bad(!strcmp(broken[i].file, "config.json"), broken[i].about);
+    unlink(path_of(broken[i].file));
     restore();
   }
 }
