@@ -88,5 +88,6 @@ void cli_show_progress(void *what, int done, int total) {
     shown = true;
   } else if (shown && done == total) {
     fprintf(stderr, "\r\033[K");
+    shown = false;
   }
 }
