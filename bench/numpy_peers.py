@@ -238,7 +238,33 @@ def random():
     return {name: (tuple, run) for name, run in pairs.items()}
 
 
-FAMILIES = {f.__name__: f for f in (elementwise, reduce, copy, sort, random)}
+def matmul():
+    cases = {}
+
+    def case(name, dtype, m, n, k, transposed):
+        def make():
+            a, b = normal(m * k, TYPES[dtype]).reshape(m, k), normal(n * k, TYPES[dtype])
+            b = b.reshape(n, k).T if transposed else b.reshape(k, n)
+            return a, b, np.empty((m, n), TYPES[dtype])
+        cases[f"{name} {dtype}"] = (make, lambda a, b, out: np.matmul(a, b, out=out))
+
+    for size in (256, 512, 1024, 2048, 4096):
+        case(f"{size}^3", "FLOAT32", size, size, size, False)
+    case("1024^3", "FLOAT64", 1024, 1024, 1024, False)
+    case("1024^3", "COMPLEX64", 1024, 1024, 1024, False)
+    case("1024^3 transposed", "FLOAT32", 1024, 1024, 1024, True)
+    case("8 x 4096 x 4096", "FLOAT32", 8, 4096, 4096, True)
+    case("vector x 8192 x 8192", "FLOAT32", 1, 8192, 8192, True)
+    case("vector x 8192 x 8192 across", "FLOAT32", 1, 8192, 8192, False)
+
+    def batch():
+        a, b = (normal(256 * 64 * 64, np.float32).reshape(256, 64, 64) for _ in range(2))
+        return a, b, np.empty_like(a)
+    cases["256 of 64^3 FLOAT32"] = (batch, lambda a, b, out: np.matmul(a, b, out=out))
+    return cases
+
+
+FAMILIES = {f.__name__: f for f in (elementwise, reduce, copy, sort, random, matmul)}
 
 
 def measure(run, inputs):

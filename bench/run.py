@@ -18,7 +18,7 @@ PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
 # By family: the name of each peer, and the command that answers as a program does with --serve.
 NUMPY = {"NumPy": [PYTHON, str(HERE / "numpy_peers.py")]}
 PEERS = {family: {name: [*command, family] for name, command in NUMPY.items()}
-         for family in ("elementwise", "reduce", "copy", "sort", "random")}
+         for family in ("elementwise", "reduce", "copy", "sort", "random", "matmul")}
 LIMITS = ("limit read", "limit write", "limit copy", "limit fma")
 
 

@@ -46,6 +46,9 @@ static void pack_opened(const job *j, int64_t begin, int64_t end) {
   for (int64_t panel = begin; panel < end; panel++) {
     int64_t first = panel * nr, columns = least(nr, j->b.count - first);
     float *to = (float *)j->b_packed + panel * nr * j->b.k;
+    if (j->opened->open_panel && j->opened->open_panel(j->opened->context, j->column_begin + first,
+                                                       columns, j->k_begin, j->b.k, nr, to))
+      continue;
     for (int64_t k = 0; k < j->b.k; k += 128) {
       int64_t depth = least(128, j->b.k - k);
       j->opened->open(j->opened->context, j->column_begin + first, columns, j->k_begin + k, depth,

@@ -60,6 +60,11 @@ static void open_rows(const void *context, int64_t first, int64_t count, int64_t
     mx_k->qmm_open(w, first + n, begin / w->group, k / w->group, out + n * ld);
 }
 
+static bool pack_rows(const void *context, int64_t first, int64_t count, int64_t begin, int64_t k,
+                      int width, float *out) {
+  return mx_k->qmm_pack(context, first, count, begin, k, width, out);
+}
+
 /* The same of a W that is not transposed: parts of whole groups. */
 static void open_columns(const void *context, int64_t first, int64_t count, int64_t begin,
                          int64_t k, float *out, int64_t ld) {
@@ -88,8 +93,8 @@ static int many_rows(const mx_qmm_product *p, int64_t m, int64_t rows) {
                              .a_column = 1,
                              .out_row = p->ldo,
                              .alpha = 1};
-  mx_gemm_opened opened = {p->transpose ? open_rows : open_columns, &p->w,
-                           p->transpose ? p->w.group : 1};
+  mx_gemm_opened opened = {p->transpose ? open_rows : open_columns, p->transpose ? pack_rows : NULL,
+                           &p->w, p->transpose ? p->w.group : 1};
   return mx_gemm_with_opened(&product, &opened);
 }
 

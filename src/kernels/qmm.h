@@ -40,32 +40,38 @@ typedef struct mx_qmm_x {
   int parts, bits, group;
 } mx_qmm_x;
 
-#define MX_KERNELS_QMM(K)                                                                        \
-  /* Lays out x (rows, k, bits, group and parts are set) and returns the bytes it takes; with    \
-   * memory of that size, 64-byte aligned, sets the pointers too. */                             \
-  K(size_t, qmm_layout, (mx_qmm_x * x, void *memory))                                            \
-  /* Fills stored rows for row m of x from k elements. False if one of them is not finite. */    \
-  K(bool, qmm_load_row, (const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype))         \
-  /* out[m * ld + n] = x[m] . w[n] for rows n in [begin, end) of w and all of x. */              \
-  K(void, qmm_rows,                                                                              \
-    (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,          \
-     int64_t ld, mx_dtype dtype))                                                                \
-  /* The same for an x of one stored row. */                                                     \
-  K(void, qmm_vector,                                                                            \
-    (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,          \
-     mx_dtype dtype))                                                                            \
-  /* out = scale * q + bias in float32, for groups [begin, begin + count) of row n. */           \
-  K(void, qmm_open,                                                                              \
-    (const mx_qmm_weights *w, int64_t n, int64_t begin, int64_t count, float *out))              \
-  /* MLX's dequantize: the product and the sum each rounded to w->dtype. `count` groups from the \
-   * first; packed, scales and biases are contiguous. */                                         \
-  K(void, qmm_dequantize, (const mx_qmm_weights *w, int64_t begin, int64_t count, void *out))    \
-  /* MLX's quantize, over `count` groups of w of `dtype`. */                                     \
-  K(void, qmm_quantize,                                                                          \
-    (const void *w, int64_t count, int bits, int group, mx_dtype dtype, uint8_t *packed,         \
-     void *scales, void *biases))                                                                \
-  /* y[m * ldy + i] += x[m * ldx] * w[i] for rows m, over n floats. */                           \
-  K(void, qmm_axpy,                                                                              \
+#define MX_KERNELS_QMM(K)                                                                          \
+  /* Lays out x (rows, k, bits, group and parts are set) and returns the bytes it takes; with      \
+   * memory of that size, 64-byte aligned, sets the pointers too. */                               \
+  K(size_t, qmm_layout, (mx_qmm_x * x, void *memory))                                              \
+  /* Fills stored rows for row m of x from k elements. False if one of them is not finite. */      \
+  K(bool, qmm_load_row, (const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype))           \
+  /* out[m * ld + n] = x[m] . w[n] for rows n in [begin, end) of w and all of x. */                \
+  K(void, qmm_rows,                                                                                \
+    (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,            \
+     int64_t ld, mx_dtype dtype))                                                                  \
+  /* The same for an x of one stored row. */                                                       \
+  K(void, qmm_vector,                                                                              \
+    (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,            \
+     mx_dtype dtype))                                                                              \
+  /* out = scale * q + bias in float32, for groups [begin, begin + count) of row n. */             \
+  K(void, qmm_open,                                                                                \
+    (const mx_qmm_weights *w, int64_t n, int64_t begin, int64_t count, float *out))                \
+  /* The same for k in [begin, begin + k), whole groups, of rows [first, first + columns), as a    \
+   * panel out[k][width] whose further columns are zero. False, and nothing done, where the        \
+   * instruction set has no better way than qmm_open. */                                           \
+  K(bool, qmm_pack,                                                                                \
+    (const mx_qmm_weights *w, int64_t first, int64_t columns, int64_t begin, int64_t k, int width, \
+     float *out))                                                                                  \
+  /* MLX's dequantize: the product and the sum each rounded to w->dtype. `count` groups from the   \
+   * first; packed, scales and biases are contiguous. */                                           \
+  K(void, qmm_dequantize, (const mx_qmm_weights *w, int64_t begin, int64_t count, void *out))      \
+  /* MLX's quantize, over `count` groups of w of `dtype`. */                                       \
+  K(void, qmm_quantize,                                                                            \
+    (const void *w, int64_t count, int bits, int group, mx_dtype dtype, uint8_t *packed,           \
+     void *scales, void *biases))                                                                  \
+  /* y[m * ldy + i] += x[m * ldx] * w[i] for rows m, over n floats. */                             \
+  K(void, qmm_axpy,                                                                                \
     (const float *w, int64_t n, int64_t rows, const float *x, int64_t ldx, float *y, int64_t ldy))
 
 #ifdef MX_ISA
