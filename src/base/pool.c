@@ -12,7 +12,7 @@
 
 #define MAX_THREADS 256
 #define SPIN_NANOSECONDS 100000 /* longer than the gap between two kernels of a model */
-#define CHUNKS_PER_THREAD 4
+#define CHUNKS_PER_THREAD 8 /* evens out threads that others keep from their core */
 
 typedef struct {
   void (*fn)(void *, int64_t, int64_t);
@@ -215,7 +215,7 @@ void mx_pool_run(int64_t count, int64_t grain, void (*fn)(void *, int64_t, int64
     fn(context, 0, count);
   } else {
     int64_t pieces = (int64_t)pool.threads * CHUNKS_PER_THREAD;
-    int64_t chunk = (count + pieces - 1) / pieces;
+    int64_t chunk = count / pieces > 1 ? count / pieces : 1;
     chunk = (chunk + grain - 1) / grain * grain;
     run_on_pool((pool_job){fn, context, count, chunk});
     pthread_mutex_unlock(&pool.busy);

@@ -118,6 +118,7 @@ static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, vo
   j->tile_rows = pieces(j->a_panels, wanted);
   if (j->tile_rows > TILE_ROWS / j->sizes.mr) j->tile_rows = TILE_ROWS / j->sizes.mr;
   j->tiles_down = pieces(j->a_panels, j->tile_rows);
+  j->tile_rows = pieces(j->a_panels, j->tiles_down); /* of even heights */
   j->column_begin = c;
   int64_t alone = m * n * p->k < SMALL ? INT64_MAX : 1;
   for (int64_t k = 0; k < p->k; k += depth) {

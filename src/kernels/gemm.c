@@ -86,7 +86,7 @@ static void double_finish(const double *sums, int64_t sums_stride, int64_t count
 
 mx_gemm_sizes MX_KERNEL(gemm_sizes)(mx_dtype dtype) {
   int lanes = BYTES / (dtype == MX_FLOAT64 ? 8 : 4);
-  return (mx_gemm_sizes){ROWS, VECTORS * lanes, DEPTH};
+  return (mx_gemm_sizes){ROWS, VECTORS * lanes, dtype == MX_FLOAT64 ? DEPTH / 2 : DEPTH};
 }
 
 void MX_KERNEL(gemm_block)(const mx_gemm_block *block) {

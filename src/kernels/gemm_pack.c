@@ -1,29 +1,19 @@
 /* Packing for the matrix product: any strides in, panels of the computed type out. */
 #include "kernels/gemm.h"
-#include "kernels/simd.h"
+#include "kernels/kinds.h"
 
 #include <string.h>
 
-typedef float quad __attribute__((vector_size(16)));
+V_INLINE vf floats_of(const void *p, int64_t i, mx_dtype dtype) {
+  if (dtype == MX_FLOAT32) return vf_load((const float *)p + i);
+  if (dtype == MX_BFLOAT16) return vf_load_bf16((const mx_bf16 *)p + i);
+  return vf_load_f16((const mx_f16 *)p + i);
+}
 
-/* Four elements, stride one, as floats. */
-V_INLINE quad quad_of(const void *p, int64_t i, mx_dtype dtype) {
-  quad v;
-  if (dtype == MX_FLOAT32) {
-    memcpy(&v, (const float *)p + i, sizeof v);
-    return v;
-  }
-  uint16_t h[4];
-  memcpy(h, (const uint16_t *)p + i, sizeof h);
-#if defined(__F16C__)
-  __m128i bits = _mm_loadl_epi64((const __m128i *)h);
-  if (dtype == MX_FLOAT16) return (quad)_mm_cvtph_ps(bits);
-  return (quad)_mm_slli_epi32(_mm_cvtepu16_epi32(bits), 16);
-#else
-  for (int j = 0; j < 4; j++)
-    v[j] = dtype == MX_BFLOAT16 ? mx_bf16_to_f32((mx_bf16){h[j]}) : mx_f16_to_f32((mx_f16){h[j]});
-  return v;
-#endif
+V_INLINE vf floats_of_part(const void *p, int64_t i, mx_dtype dtype, int n) {
+  if (dtype == MX_FLOAT32) return vf_load_part((const float *)p + i, n);
+  if (dtype == MX_BFLOAT16) return vf_load_part_bf16((const mx_bf16 *)p + i, n);
+  return vf_load_part_f16((const mx_f16 *)p + i, n);
 }
 
 V_INLINE float float_at(const void *p, int64_t i, mx_dtype dtype) {
@@ -32,54 +22,72 @@ V_INLINE float float_at(const void *p, int64_t i, mx_dtype dtype) {
   return dtype == MX_BFLOAT16 ? mx_bf16_to_f32((mx_bf16){h}) : mx_f16_to_f32((mx_f16){h});
 }
 
-/* Four rows of four become columns. */
-V_INLINE void transpose(quad r[4]) {
-  quad a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
-  quad b = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
-  quad c = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-  quad d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-  r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
-  r[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
-  r[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
-  r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+/* VW rows of a panel (fewer where it ends), `depth` <= VW of each, become columns. */
+V_INLINE void pack_square(const mx_gemm_source *s, int64_t row, int64_t rows, int64_t k, int depth,
+                          int width, mx_dtype dtype, float *out) {
+  vf v[VW];
+#pragma GCC unroll 16
+  for (int i = 0; i < VW; i++) {
+    int64_t at = (row + (i < rows ? i : 0)) * s->stride + k;
+    v[i] = depth == VW ? floats_of(s->data, at, dtype) : floats_of_part(s->data, at, dtype, depth);
+    if (i >= rows) v[i] = vf_set(0);
+  }
+  vf_transpose(v);
+  for (int j = 0; j < depth; j++)
+    if (j + 1 < depth || width % VW == 0)
+      vf_store(out + j * width, v[j]); /* what is written too far, the next store writes again */
+    else
+      vf_store_part(out + j * width, v[j], width % VW);
 }
 
 /* A panel whose rows are contiguous along k. */
 V_INLINE void pack_rows(const mx_gemm_source *s, int64_t first, int64_t rows, int width,
                         mx_dtype dtype, float *out) {
-  int64_t i = 0;
-  for (; i + 4 <= rows; i += 4) {
-    int64_t at = (first + i) * s->stride, k = 0;
-    for (; k + 4 <= s->k; k += 4) {
-      quad r[4] = {quad_of(s->data, at + k, dtype), quad_of(s->data, at + s->stride + k, dtype),
-                   quad_of(s->data, at + 2 * s->stride + k, dtype),
-                   quad_of(s->data, at + 3 * s->stride + k, dtype)};
-      transpose(r);
-      for (int j = 0; j < 4; j++) memcpy(out + (k + j) * width + i, &r[j], sizeof(quad));
-    }
-    for (; k < s->k; k++)
-      for (int j = 0; j < 4; j++)
-        out[k * width + i + j] = float_at(s->data, at + j * s->stride + k, dtype);
+  for (int64_t i = 0; i < rows; i += VW) {
+    int64_t n = rows - i < VW ? rows - i : VW, k = 0;
+    for (; k + VW <= s->k; k += VW)
+      pack_square(s, first + i, n, k, VW, width, dtype, out + k * width + i);
+    if (k < s->k)
+      pack_square(s, first + i, n, k, (int)(s->k - k), width, dtype, out + k * width + i);
   }
-  for (; i < rows; i++)
-    for (int64_t k = 0; k < s->k; k++)
-      out[k * width + i] = float_at(s->data, (first + i) * s->stride + k, dtype);
 }
 
-/* A panel that is contiguous across: stride 1. */
-V_INLINE void pack_columns(const mx_gemm_source *s, int64_t first, int64_t rows, int width,
+/* Panels that are contiguous across, stride 1: some at a time, so that long runs are read of each
+ * row, which may be in a page of its own. */
+V_INLINE void pack_columns(const mx_gemm_source *s, int64_t first, int64_t columns, int width,
                            mx_dtype dtype, float *out) {
+  int64_t panel = width * s->k;
   for (int64_t k = 0; k < s->k; k++, out += width) {
-    int64_t at = first + k * s->k_stride, i = 0;
-    if (dtype == MX_FLOAT32) {
-      memcpy(out, (const float *)s->data + at, (size_t)rows * sizeof(float));
-      continue;
+    int64_t at = first + k * s->k_stride, c = 0;
+    float *to = out;
+    for (; c + width <= columns; c += width, to += panel)
+      for (int i = 0; i < width; i += VW) {
+        if (width - i >= VW)
+          vf_store(to + i, floats_of(s->data, at + c + i, dtype));
+        else
+          for (int j = i; j < width; j++) to[j] = float_at(s->data, at + c + j, dtype);
+      }
+    for (int64_t i = 0; c + i < columns; i++) to[i] = float_at(s->data, at + c + i, dtype);
+  }
+}
+
+#define TOGETHER 8 /* panels */
+
+static void pack_across(const mx_gemm_source *s, int width, int64_t begin, int64_t end,
+                        float *packed) {
+  for (int64_t p = begin; p < end; p += TOGETHER) {
+    int64_t first = p * width, columns = (end - p < TOGETHER ? end - p : TOGETHER) * width;
+    float *out = packed + first * s->k;
+    if (columns > s->count - first) {
+      columns = s->count - first;
+      memset(out + columns / width * width * s->k, 0, (size_t)(width * s->k) * sizeof *out);
     }
-    for (; i + 4 <= rows; i += 4) {
-      quad v = quad_of(s->data, at + i, dtype);
-      memcpy(out + i, &v, sizeof v);
-    }
-    for (; i < rows; i++) out[i] = float_at(s->data, at + i, dtype);
+    if (s->dtype == MX_FLOAT32)
+      pack_columns(s, first, columns, width, MX_FLOAT32, out);
+    else if (s->dtype == MX_BFLOAT16)
+      pack_columns(s, first, columns, width, MX_BFLOAT16, out);
+    else
+      pack_columns(s, first, columns, width, MX_FLOAT16, out);
   }
 }
 
@@ -87,8 +95,6 @@ V_INLINE void pack_floats(const mx_gemm_source *s, int64_t first, int64_t rows, 
                           mx_dtype dtype, float *out) {
   if (s->k_stride == 1)
     pack_rows(s, first, rows, width, dtype, out);
-  else if (s->stride == 1)
-    pack_columns(s, first, rows, width, dtype, out);
   else
     for (int64_t k = 0; k < s->k; k++)
       for (int64_t i = 0; i < rows; i++)
@@ -99,7 +105,10 @@ static void pack_doubles(const mx_gemm_source *s, int64_t first, int64_t rows, i
                          double *out) {
   const double *from = (const double *)s->data + first * s->stride;
   for (int64_t k = 0; k < s->k; k++)
-    for (int64_t i = 0; i < rows; i++) out[k * width + i] = from[i * s->stride + k * s->k_stride];
+    if (s->stride == 1)
+      memcpy(out + k * width, from + k * s->k_stride, (size_t)rows * sizeof *out);
+    else
+      for (int64_t i = 0; i < rows; i++) out[k * width + i] = from[i * s->stride + k * s->k_stride];
 }
 
 /* `first`, `rows` and s->k count complex numbers; the panel of A holds two rows for each, and every
@@ -124,6 +133,10 @@ void MX_KERNEL(gemm_pack)(const mx_gemm_source *s, int width, int64_t begin, int
   bool complex = s->dtype == MX_COMPLEX64, twofold = complex && left;
   int64_t across = twofold ? width / 2 : width, depth = complex ? 2 * s->k : s->k;
   size_t size = s->dtype == MX_FLOAT64 ? sizeof(double) : sizeof(float);
+  if (!complex && s->dtype != MX_FLOAT64 && s->stride == 1 && s->k_stride != 1) {
+    pack_across(s, width, begin, end, packed);
+    return;
+  }
   for (int64_t p = begin; p < end; p++) {
     char *out = (char *)packed + (size_t)(p * width * depth) * size;
     int64_t first = p * across, rows = s->count - first < across ? s->count - first : across;
