@@ -23,4 +23,18 @@ typedef struct mx_norm {
 
 void mx_norm_run(const mx_norm *norm);
 
+/* Gradients of the same for the cotangents t. x, t and dx are row-major [rows, n], dw and db [n];
+ * all of one dtype. */
+typedef struct mx_norm_vjp {
+  mx_dtype dtype;
+  const void *x, *t, *weight; /* weight may be NULL */
+  void *dx, *dw, *db;         /* dw and db may be NULL */
+  int64_t rows, n;
+  float eps;
+  bool centre;
+} mx_norm_vjp;
+
+/* False after mx_fail (no memory). */
+bool mx_norm_vjp_run(const mx_norm_vjp *call);
+
 #endif

@@ -8,6 +8,8 @@
 #include "ops/codecs.h"
 #include "ops/rules.h"
 
+#include <string.h>
+
 typedef struct {
   float eps;
 } norm_params;
@@ -15,9 +17,11 @@ typedef struct {
 /* The inputs are x, the weight and, for layer norm, the bias; what was not given is a scalar. */
 enum { X, WEIGHT, BIAS };
 
-static const mx_primitive rms_norm, layer_norm;
+static const mx_primitive rms_norm, layer_norm, rms_norm_vjp, layer_norm_vjp;
 
-static bool centres(const mx_node *node) { return node->primitive == &layer_norm; }
+static bool is_layer(const mx_node *node) {
+  return node->primitive == &layer_norm || node->primitive == &layer_norm_vjp;
+}
 
 /* ---- Evaluation ---- */
 
@@ -44,7 +48,7 @@ static bool eval_norm(const mx_node *node, const mx *in, const mx *out) {
   mx x = with_dense_rows(in[X]);
   const void *weight, *bias = NULL;
   if (!x || !open_vector(in[WEIGHT], &weight)) return false;
-  if (centres(node) && !open_vector(in[BIAS], &bias)) return false;
+  if (is_layer(node) && !open_vector(in[BIAS], &bias)) return false;
   if (!mx_out_donate(out[0], in[X]) && !mx_out_alloc(out[0])) return false;
   mx_norm norm = {.dtype = x->dtype,
                   .x = x->data,
@@ -55,7 +59,7 @@ static bool eval_norm(const mx_node *node, const mx *in, const mx *out) {
                   .bias = bias,
                   .out = out[0]->data,
                   .eps = MX_PARAMS(norm_params, node)->eps,
-                  .centre = centres(node)};
+                  .centre = is_layer(node)};
   if (x->size) mx_norm_run(&norm);
   return true;
 }
@@ -80,10 +84,45 @@ static mx affine(mx y, mx weight, mx bias) {
 }
 
 static bool formula_norm(const mx_node *node, const mx *in, mx *out) {
-  mx c = centred(widened(in[X]), centres(node));
+  mx c = centred(widened(in[X]), is_layer(node));
   mx y = mx_multiply(c, scale_of(c, MX_PARAMS(norm_params, node)->eps));
-  out[0] = affine(mx_astype(y, in[X]->dtype), in[WEIGHT], centres(node) ? in[BIAS] : NULL);
+  out[0] = affine(mx_astype(y, in[X]->dtype), in[WEIGHT], is_layer(node) ? in[BIAS] : NULL);
   return out[0] != NULL;
+}
+
+/* ---- Gradients: RMSNormVJP and LayerNormVJP, of x, weight (and bias) and the cotangent ---- */
+
+static bool eval_norm_vjp(const mx_node *node, const mx *in, const mx *out) {
+  mx t = in[node->input_count - 1];
+  mx_buffer *temporary[2] = {NULL, NULL};
+  const void *weight;
+  bool good = open_vector(in[WEIGHT], &weight);
+  for (int o = 0; o < node->output_count && good; o++) {
+    good = mx_out_alloc(out[o]);
+    if (good && o != X && out[o]->size) memset(out[o]->data, 0, mx_nbytes(out[o]));
+  }
+  const void *x = good ? mx_row_major_data(in[X], &temporary[0]) : NULL;
+  const void *cotangent = good ? mx_row_major_data(t, &temporary[1]) : NULL;
+  good = good && (!in[X]->size || (x && cotangent));
+  if (good && in[X]->size) {
+    int64_t n = mx_dim(in[X], -1);
+    bool layer = is_layer(node);
+    mx_norm_vjp call = {.dtype = in[X]->dtype,
+                        .x = x,
+                        .t = cotangent,
+                        .weight = weight,
+                        .dx = out[X]->data,
+                        .dw = weight ? out[WEIGHT]->data : NULL,
+                        .db = layer && in[BIAS]->ndim ? out[BIAS]->data : NULL,
+                        .rows = (int64_t)in[X]->size / n,
+                        .n = n,
+                        .eps = MX_PARAMS(norm_params, node)->eps,
+                        .centre = layer};
+    good = mx_norm_vjp_run(&call);
+  }
+  mx_buffer_release(temporary[0]);
+  mx_buffer_release(temporary[1]);
+  return good;
 }
 
 /* Over all rows. */
@@ -94,28 +133,53 @@ static mx sum_of_rows(mx a, mx like) {
   return mx_astype(mx_sum(a, .axes = {axes, a->ndim - 1}), like->dtype);
 }
 
-/* With n = rsqrt(mean(c^2) + eps), g the cotangent times the weight: x gets
+/* With n = rsqrt(mean(c^2) + eps) and g the cotangent times the weight, x gets
  * n g - n^3 c mean(g c), less its mean where rows are centred. */
+static bool formula_norm_vjp(const mx_node *node, const mx *in, mx *out) {
+  bool centre = is_layer(node);
+  mx c = centred(widened(in[X]), centre), t = widened(in[node->input_count - 1]);
+  mx n = scale_of(c, MX_PARAMS(norm_params, node)->eps), y = mx_multiply(c, n);
+  mx g = in[WEIGHT]->ndim ? mx_multiply(t, in[WEIGHT]) : t;
+  mx along = mx_multiply(y, mean_of_rows(mx_multiply(g, y)));
+  out[X] = mx_astype(mx_multiply(n, mx_subtract(centred(g, centre), along)), in[X]->dtype);
+  for (int i = WEIGHT; i < node->output_count; i++)
+    out[i] = !in[i]->ndim ? mx_zeros_like(in[i])
+                          : sum_of_rows(i == WEIGHT ? mx_multiply(t, y) : t, in[i]);
+  return !mx_error();
+}
+
+/* Gradients have the shapes of what they are of. */
+static int norm_vjp_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  return mx_shape_of_first(node, in + output, 0, shape);
+}
+
+#define NORM_VJP(NAME)                                                         \
+  {                                                                            \
+    .name = NAME, .params_size = sizeof(norm_params), .eval = {eval_norm_vjp}, \
+    .formula = formula_norm_vjp, .output_shape = norm_vjp_shape                \
+  }
+static const mx_primitive rms_norm_vjp = NORM_VJP("RMSNormVJP");
+static const mx_primitive layer_norm_vjp = NORM_VJP("LayerNormVJP");
+
 static bool vjp_norm(const mx_node *node, const mx *primals, const mx *cotangents,
                      const int *argnums, int count, const mx *outputs, mx *vjps) {
   (void)outputs;
-  mx c = centred(widened(primals[X]), centres(node)), t = widened(cotangents[0]);
-  mx n = scale_of(c, MX_PARAMS(norm_params, node)->eps), y = mx_multiply(c, n);
-  for (int i = 0; i < count; i++) {
-    mx to = primals[argnums[i]];
-    if (argnums[i] == X) {
-      mx g = primals[WEIGHT]->ndim ? mx_multiply(t, primals[WEIGHT]) : t;
-      mx along = mx_multiply(y, mean_of_rows(mx_multiply(g, y)));
-      mx slope = mx_multiply(n, mx_subtract(centred(g, centres(node)), along));
-      vjps[i] = mx_astype(slope, to->dtype);
-    } else if (!to->ndim) {
-      vjps[i] = mx_zeros_like(to);
-    } else {
-      vjps[i] = sum_of_rows(argnums[i] == WEIGHT ? mx_multiply(t, y) : t, to);
-    }
+  mx in[4], all[3];
+  mx_spec specs[3];
+  for (int i = 0; i < node->input_count; i++) {
+    in[i] = primals[i];
+    specs[i] = mx_spec_like(primals[i], primals[i]->dtype);
   }
-  return !mx_error();
+  in[node->input_count] = cotangents[0];
+  const mx_primitive *primitive = is_layer(node) ? &layer_norm_vjp : &rms_norm_vjp;
+  if (!mx_make_nodes(primitive, node->params, specs, node->input_count, in, node->input_count + 1,
+                     all))
+    return false;
+  for (int i = 0; i < count; i++) vjps[i] = all[argnums[i]];
+  return true;
 }
+
+/* ---- vmap ---- */
 
 static mx again(const mx_node *node, const mx *in) {
   return mx_make_node(node->primitive, node->params, mx_spec_like(in[X], in[X]->dtype), in,
@@ -131,7 +195,7 @@ static mx beside_batch(mx vector, int axis, int ndim) {
 
 /* Rows may lie along any axes; batched vectors come after. */
 static bool vmap_norm(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
-  mx own[3] = {mx_batch_in_front(in[X], axes[X]), in[WEIGHT], centres(node) ? in[BIAS] : NULL};
+  mx own[3] = {mx_batch_in_front(in[X], axes[X]), in[WEIGHT], is_layer(node) ? in[BIAS] : NULL};
   if (!own[X]) return false;
   mx weight = in[WEIGHT], bias = own[BIAS];
   bool later = axes[WEIGHT] >= 0 || (bias && axes[BIAS] >= 0);
@@ -144,7 +208,7 @@ static bool vmap_norm(const mx_node *node, const mx *in, const int *axes, mx *ou
   if (later && out[0]) {
     if (axes[WEIGHT] >= 0) weight = beside_batch(weight, axes[WEIGHT], ndim);
     if (bias && axes[BIAS] >= 0) bias = beside_batch(bias, axes[BIAS], ndim);
-    if (!weight || (centres(node) && !bias)) return false;
+    if (!weight || (is_layer(node) && !bias)) return false;
     out[0] = affine(out[0], weight, bias);
   }
   out_axes[0] = 0;
@@ -221,6 +285,28 @@ static bool build_layer_norm(const mx_build *b) {
   return MX_BUILT(b, 3, mx_fast_layer_norm(b->in[0], vector(b->in[1]), vector(b->in[2]), p->eps));
 }
 
+/* The gradient of the norm y for the cotangent, which is the last input. */
+static bool build_gradient(const mx_build *b, mx y) {
+  const int all[3] = {X, WEIGHT, BIAS};
+  mx t = b->in[b->count - 1];
+  return y && t->ndim == y->ndim && mx_same_shape(mx_shape_of(t), mx_shape_of(y), t->ndim) &&
+         vjp_norm(y->node, y->node->inputs, (mx[]){mx_astype(t, y->dtype)}, all, b->outputs, NULL,
+                  b->out);
+}
+
+static bool build_rms_norm_vjp(const mx_build *b) {
+  const norm_params *p = b->params;
+  return b->count == 3 && b->outputs == 2 &&
+         build_gradient(b, mx_fast_rms_norm(b->in[0], vector(b->in[1]), p->eps));
+}
+
+static bool build_layer_norm_vjp(const mx_build *b) {
+  const norm_params *p = b->params;
+  mx weight = b->count == 4 ? vector(b->in[1]) : NULL;
+  return b->count == 4 && b->outputs == 3 &&
+         build_gradient(b, mx_fast_layer_norm(b->in[0], weight, vector(b->in[2]), p->eps));
+}
+
 const mx_codec mx_norm_codecs[] = {
     {.name = "RMSNorm",
      .primitive = &rms_norm,
@@ -232,5 +318,15 @@ const mx_codec mx_norm_codecs[] = {
      .visit = visit,
      .build = build_layer_norm,
      .expand = formula_norm},
+    {.name = "RMSNormVJP",
+     .primitive = &rms_norm_vjp,
+     .visit = visit,
+     .build = build_rms_norm_vjp,
+     .expand = formula_norm_vjp},
+    {.name = "LayerNormVJP",
+     .primitive = &layer_norm_vjp,
+     .visit = visit,
+     .build = build_layer_norm_vjp,
+     .expand = formula_norm_vjp},
     {0},
 };

@@ -138,7 +138,7 @@ static mx_quantized quantize_again(const quantized_params *p, mx w) {
 static bool formula_quantize(const mx_node *node, const mx *in, mx *out) {
   const quantized_params *p = MX_PARAMS(quantized_params, node);
   scales_formula(p, in[0], &out[1], &out[2]);
-  out[0] = quantize_again(p, in[0]).weight;
+  out[0] = quantize_again(p, mx_stop_gradient(in[0])).weight;
   for (int i = 1; i < 3; i++) out[i] = mx_astype(out[i], in[0]->dtype);
   return out[0] && out[1] && out[2];
 }

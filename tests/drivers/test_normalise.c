@@ -57,6 +57,51 @@ static void norms(void **state) {
     }
 }
 
+/* The gradients of one row in double: dx is stored, dw and db are added to. */
+static void row_gradients(mx_dtype dtype, const void *x, const void *t, const void *w, int64_t at,
+                          int64_t n, bool centre, double *dx, double *dw, double *db) {
+  double mean = 0, squares = 0, plain = 0, along = 0;
+  for (int64_t i = 0; i < n && centre; i++) mean += get_float(dtype, x, at + i) / (double)n;
+  for (int64_t i = 0; i < n; i++) {
+    double c = get_float(dtype, x, at + i) - mean;
+    double g = get_float(dtype, t, at + i) * (w ? get_float(dtype, w, i) : 1);
+    squares += c * c, plain += g, along += g * c;
+  }
+  double f = 1 / sqrt(squares / (double)n + (double)0.01f), shift = centre ? plain / (double)n : 0;
+  for (int64_t i = 0; i < n; i++) {
+    double c = get_float(dtype, x, at + i) - mean, s = get_float(dtype, t, at + i);
+    dx[i] = f * (s * (w ? get_float(dtype, w, i) : 1) - shift) - c * along * f * f * f / (double)n;
+    dw[i] += s * c * f, db[i] += s;
+  }
+}
+
+static void gradients_of_norms(void **state) {
+  (void)state;
+  for (size_t k = 0; k < 4 * (sizeof lengths / sizeof *lengths) * 4; k++) {
+    mx_dtype dtype = float_dtypes[k % 4];
+    int64_t n = lengths[k / 16], rows = n < 100 ? 700 : 30;
+    bool centre = k / 4 % 2, affine = k / 8 % 2;
+    void *x = some_floats(dtype, rows * n, 1, 1), *t = some_floats(dtype, rows * n, 1, 2);
+    void *w = some_floats(dtype, n, 2, 3), *dx = some_floats(dtype, rows * n, 1, 4);
+    void *dw = some_floats(dtype, n, 1, 5), *db = some_floats(dtype, n, 1, 6);
+    double want[1000], wdw[1000] = {0}, wdb[1000] = {0};
+    assert_true(mx_norm_vjp_run(
+        &(mx_norm_vjp){dtype, x, t, affine ? w : NULL, dx, dw, db, rows, n, 0.01f, centre}));
+    for (int64_t r = 0; r < rows; r++) {
+      row_gradients(dtype, x, t, affine ? w : NULL, r * n, n, centre, want, wdw, wdb);
+      for (int64_t i = 0; i < n; i++)
+        assert_true(fabs(get_float(dtype, dx, r * n + i) - want[i]) <=
+                    (dtype == MX_FLOAT64 ? 1e-13 : 3e-5) + 1.001 * rounding(dtype) * fabs(want[i]));
+    }
+    for (int64_t i = 0; i < n; i++) {
+      double room = dtype == MX_FLOAT64 ? 1e-12 : 2e-4 + 1.001 * rounding(dtype) * 50;
+      assert_true(fabs(get_float(dtype, dw, i) - wdw[i]) <= room * fmax(1, fabs(wdw[i]) / 50));
+      assert_true(fabs(get_float(dtype, db, i) - wdb[i]) <= room * fmax(1, fabs(wdb[i]) / 50));
+    }
+    free(x), free(t), free(w), free(dx), free(dw), free(db);
+  }
+}
+
 /* One layout of a (3, 5, n) or (3, n, 5) array and its axis. */
 static void softmax_along(mx_dtype t, const int32_t *shape, const int64_t *strides, int axis) {
   int64_t n = shape[axis], total = (int64_t)shape[0] * shape[1] * shape[2];
@@ -184,8 +229,11 @@ static void ropes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(norms), cmocka_unit_test(softmaxes), cmocka_unit_test(softmax_of_infinities),
-      cmocka_unit_test(columns_of_infinities), cmocka_unit_test(ropes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(norms),
+                                     cmocka_unit_test(gradients_of_norms),
+                                     cmocka_unit_test(softmaxes),
+                                     cmocka_unit_test(softmax_of_infinities),
+                                     cmocka_unit_test(columns_of_infinities),
+                                     cmocka_unit_test(ropes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

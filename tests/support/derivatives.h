@@ -300,6 +300,10 @@ static inline void check_second_derivatives(const char *name, mx_fn f, const mx 
 
 /* ---- vmap against a loop ---- */
 
+/* What results may differ by, relative to max(1, their size); functions that work in float32 need
+ * more. */
+static double vmap_tolerance = 1e-12;
+
 /* A variant of `a`, of its shape and with its own elements in another order (floats a little
  * smaller, too): whatever the function's domain, they are in it. */
 static inline mx derivative_variant(mx a, int which) {
@@ -348,7 +352,7 @@ static inline void vmap_same(const char *name, const vmap_plan *p, mx got, mx wa
   if (!same) fail_msg("%s: vmap%s: output %d has another shape", name, plan, output);
   double *x = derivative_values(name, got), *y = derivative_values(name, want);
   for (size_t i = 0; i < mx_size(got); i++)
-    if (!(fabs(x[i] - y[i]) <= 1e-12 * fmax(1, fabs(y[i]))) && !(isnan(x[i]) && isnan(y[i])) &&
+    if (!(fabs(x[i] - y[i]) <= vmap_tolerance * fmax(1, fabs(y[i]))) && !(isnan(x[i]) && isnan(y[i])) &&
         x[i] != y[i])
       fail_msg("%s: vmap%s: output %d element %zu is %.9g; in a loop it is %.9g", name, plan,
                output, i, x[i], y[i]);
