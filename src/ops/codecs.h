@@ -26,5 +26,6 @@ extern const mx_codec mx_norm_codecs[];
 extern const mx_codec mx_rope_codecs[];
 extern const mx_codec mx_attention_codecs[];
 extern const mx_codec mx_random_codecs[];
+extern const mx_codec mx_statistics_codecs[];
 
 #endif

@@ -1,9 +1,12 @@
 /* Mean, variance, standard deviation and median: formulas over sums and sorts. */
+#include "drivers/copy.h"
 #include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/reduce.h"
 #include "mlx/mx/sort.h"
-#include "ops/ops.h"
+#include "ops/codecs.h"
+#include "ops/rules.h"
 
 #include <string.h>
 
@@ -43,24 +46,73 @@ static double elements(mx a, const int *axes, int count) {
   return n;
 }
 
+/* ---- The number of elements: a constant, unless a function is traced for inputs of any shape ----
+ */
+
+typedef struct {
+  int count, axes[MX_MAX_NDIM];
+  bool inverted;
+  mx_dtype dtype;
+} number_params;
+
+static double number_of(const number_params *p, mx a) {
+  double n = elements(a, p->axes, p->count);
+  return p->inverted ? 1 / n : n;
+}
+
+static bool eval_number(const mx_node *node, const mx *in, const mx *out) {
+  const number_params *p = MX_PARAMS(number_params, node);
+  double n = number_of(p, in[0]);
+  int64_t none = 0;
+  if (!mx_out_alloc(out[0])) return false;
+  mx_copy_strided(out[0]->data, p->dtype, &none, &n, MX_FLOAT64, &none, NULL, 0);
+  return true;
+}
+
+static mx make_number(const number_params *p, mx a);
+
+static bool vmap_number(const mx_node *node, const mx *in, const int *axes, mx *out,
+                        int *out_axes) {
+  number_params p = *MX_PARAMS(number_params, node);
+  for (int i = 0; i < p.count; i++) p.axes[i] = mx_axis_in_batch(p.axes[i], axes[0]);
+  out_axes[0] = -1;
+  return (out[0] = make_number(&p, in[0])) != NULL;
+}
+
+static int scalar_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)node, (void)in, (void)output, (void)shape;
+  return 0;
+}
+
+static const mx_primitive number_of_elements = {.name = "NumberOfElements",
+                                                .params_size = sizeof(number_params),
+                                                .eval = {eval_number},
+                                                .vmap = vmap_number,
+                                                .output_shape = scalar_shape};
+
+static mx make_number(const number_params *p, mx a) {
+  return mx_make(&number_of_elements, p, ((mx_spec){p->dtype, 0, NULL}), a);
+}
+
 mx mx_number_of_elements(mx a, mx_ints axes, bool inverted, mx_dtype dtype) {
   if (!a) return NULL;
-  double n = 1;
-  for (int i = 0; i < axes.size; i++) {
+  number_params p = {.inverted = inverted, .dtype = dtype};
+  for (int i = 0; i < axes.size && i < MX_MAX_NDIM; i++) {
     int axis = axes.data[i] + (axes.data[i] < 0 ? a->ndim : 0);
     if (axis < 0 || axis >= a->ndim)
       return mx_fail("[number_of_elements] Can't get the shape for axis %d from an array with %d "
                      "dimensions.",
                      axes.data[i], a->ndim);
-    n *= mx_shape_of(a)[axis];
+    p.axes[p.count++] = axis;
   }
-  return mx_scalar(inverted ? 1 / n : n, dtype);
+  if (mx_tracing_any_shape) return mx_stop_gradient(make_number(&p, a));
+  return mx_scalar(number_of(&p, a), dtype);
 }
 
 static mx mean_over(mx a, mx_ints axes, bool keepdims) {
   mx_dtype dtype = at_least_float(a->dtype);
   return mx_multiply(mx_sum(a, .axes = axes, .keepdims = keepdims),
-                     mx_scalar(1 / elements(a, axes.data, axes.size), dtype));
+                     mx_number_of_elements(a, axes, true, dtype));
 }
 
 mx mx_mean_with(mx a, mx_reduce_args args) {
@@ -75,9 +127,10 @@ mx mx_var_with(mx a, mx_var_args args) {
   mx_dtype dtype = at_least_float(a->dtype);
   mx distance = mx_subtract(a, mean_over(a, axes, true));
   mx sum = mx_sum(mx_square(distance), .axes = axes, .keepdims = args.keepdims);
-  double n = elements(a, list, count);
-  if (!args.ddof) return mx_multiply(sum, mx_scalar(1 / n, dtype));
-  return mx_divide(sum, mx_scalar(n > args.ddof ? n - args.ddof : 0, dtype));
+  if (!args.ddof) return mx_multiply(sum, mx_number_of_elements(a, axes, true, dtype));
+  mx zero = mx_scalar(0, dtype), ddof = mx_scalar(args.ddof, dtype);
+  return mx_divide(
+      sum, mx_maximum(mx_subtract(mx_number_of_elements(a, axes, false, dtype), ddof), zero));
 }
 
 mx mx_std_with(mx a, mx_var_args args) { return mx_sqrt(mx_var_with(a, args)); }
@@ -114,3 +167,30 @@ mx mx_median_with(mx a, mx_reduce_args args) {
   mx median = sorted ? middle(sorted, at_least_float(a->dtype)) : NULL;
   return args.keepdims ? mx_expand_dims(median, (mx_ints){axes, count}) : median;
 }
+
+/* ---- In MLX's files ---- */
+
+static const mx_codec *visit_number(mx_state *s, const mx_codec *codec, void *params) {
+  number_params *p = params;
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  mx_state_bool(s, &p->inverted);
+  mx_state_dtype(s, &p->dtype);
+  return codec;
+}
+
+static bool build_number(const mx_build *b) {
+  const number_params *p = b->params;
+  mx_ints axes = {p->axes, p->count};
+  mx_tracing_any_shape++; /* what the file counts is not known yet */
+  bool built = MX_BUILT(b, 1, mx_number_of_elements(b->in[0], axes, p->inverted, p->dtype));
+  mx_tracing_any_shape--;
+  return built;
+}
+
+const mx_codec mx_statistics_codecs[] = {
+    {.name = "NumberOfElements",
+     .primitive = &number_of_elements,
+     .visit = visit_number,
+     .build = build_number},
+    {0},
+};
