@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-#define BYTES ((int64_t)256 << 20) /* beyond any cache */
+#define BYTES ((int64_t)128 << 20) /* beyond any cache */
 #define PIECE ((int64_t)1 << 20)
 #define ROUNDS ((int64_t)1 << 22) /* of multiply-adds, for each thread's share */
 
@@ -118,7 +118,7 @@ static char *blocks(void) {
 static double traffic_rate(void (*piece)(char *, const char *), double bytes) {
   traffic t = {blocks(), blocks() + BYTES, piece};
   double best = 1e9;
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 3; i++) {
     double start = bench_now();
     mx_pool_run(BYTES / PIECE, 1, pieces, &t);
     double took = bench_now() - start;
@@ -130,7 +130,7 @@ static double traffic_rate(void (*piece)(char *, const char *), double bytes) {
 static double fma_rate(void (*fn)(void *, int64_t, int64_t), double floats) {
   int64_t rounds = ROUNDS * mx_pool_threads();
   double best = 1e9;
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 3; i++) {
     double start = bench_now();
     mx_pool_run(rounds, 1, fn, NULL);
     double took = bench_now() - start;

@@ -99,6 +99,8 @@ def run_family(family, build, rounds, only):
         for program in everyone.values():
             program.say("drop")
         rows.append((name, read, written, operations, items, best))
+        if sys.stderr.isatty() or os.environ.get("BENCH_VERBOSE"):
+            print(name, {who: duration(s) for who, s in best.items() if s}, file=sys.stderr)
     for program in everyone.values():
         program.end()
     print_table(family, rows, list(peers), limits)
