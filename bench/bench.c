@@ -25,6 +25,7 @@ typedef struct {
 
 static int fail(const bench_case *c) {
   fprintf(stderr, "%s: %s\n", c->name, mx_error() ? mx_error() : "failed");
+  mx_error_clear();
   return -1;
 }
 

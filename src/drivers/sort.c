@@ -1,14 +1,15 @@
 /* Sorting along an axis: rows go to the pool's threads; where there are fewer rows than threads, a
- * long row is sorted in chunks, which then merge in parallel. */
+ * long row is split by pivots, in chunks, and its parts are then sorted by themselves. */
 #include "drivers/sort.h"
 #include "base/pool.h"
 #include "drivers/walk.h"
 #include "kernels/kernels.h"
 #include "memory/memory.h"
 
+#include <string.h>
+
 #define LONG_ROW (1 << 13) /* elements from which one row is worth several threads */
-#define MERGE_PIECE (1 << 12)
-#define MAX_CHUNKS 64
+#define SAMPLES 32         /* of a long row's keys, for each of its parts */
 
 typedef struct {
   const mx_sort_rows *rows;
@@ -85,17 +86,19 @@ static void sort_slots(void *context, int64_t begin, int64_t end) {
 typedef struct {
   const job *j;
   const char *in;
-  char *out, *keys, *spare;
-  int64_t chunks;
-  int flags[MAX_CHUNKS];
-  int64_t left, middle, right; /* what is being merged */
+  char *out, *keys, *sorted, *spare;
+  int chunks, parts;
+  int flags[MX_SORT_PARTS];
+  int64_t starts[MX_SORT_PARTS][MX_SORT_PARTS + 1]; /* of each part in each chunk */
+  int64_t part_starts[MX_SORT_PARTS + 1];           /* in `sorted` */
+  _Alignas(8) char pivots[MX_SORT_PARTS * SAMPLES * 8];
 } long_row;
 
 static int64_t chunk_start(const long_row *r, int64_t chunk) {
-  return r->j->length * (chunk < r->chunks ? chunk : r->chunks) / r->chunks;
+  return r->j->length * chunk / r->chunks;
 }
 
-static void sort_chunks(void *context, int64_t begin, int64_t end) {
+static void make_keys(void *context, int64_t begin, int64_t end) {
   long_row *r = context;
   const job *j = r->j;
   for (int64_t chunk = begin; chunk < end; chunk++) {
@@ -106,51 +109,72 @@ static void sort_chunks(void *context, int64_t begin, int64_t end) {
       mx_k->sort_indexed_of(j->rows->dtype, in, j->in_step, n, (uint64_t)from, (uint64_t *)keys);
     else
       r->flags[chunk] = mx_k->sort_keys_of(j->rows->dtype, in, j->in_step, n, keys);
-    mx_k->sort_keys(keys, r->spare + (from + chunk * MX_SORT_SLACK) * j->key_bytes, n,
-                    (int)j->key_bytes, j->indices);
   }
 }
 
-static void merge_pieces(void *context, int64_t begin, int64_t end) {
-  const long_row *r = context;
-  int64_t size = r->j->key_bytes, total = r->right - r->left;
-  mx_k->sort_merge(r->keys + r->left * size, r->middle - r->left, r->keys + r->middle * size,
-                   r->right - r->middle, r->spare + r->left * size, begin * MERGE_PIECE,
-                   least(end * MERGE_PIECE, total), (int)size);
+/* Every SAMPLES-th of some sorted samples. */
+static void choose_pivots(long_row *r) {
+  int64_t size = r->j->key_bytes, count = (int64_t)r->parts * SAMPLES;
+  for (int64_t i = 0; i < count; i++)
+    memcpy(r->pivots + i * size, r->keys + r->j->length * i / count * size, (size_t)size);
+  mx_k->sort_keys(r->pivots, r->sorted, count, (int)size, false);
+  for (int64_t i = 0; i < r->parts - 1; i++)
+    memcpy(r->pivots + i * size, r->pivots + (i + 1) * SAMPLES * size, (size_t)size);
 }
 
-static void store_pieces(void *context, int64_t begin, int64_t end) {
+static void split_chunks(void *context, int64_t begin, int64_t end) {
+  long_row *r = context;
+  int64_t size = r->j->key_bytes;
+  for (int64_t chunk = begin; chunk < end; chunk++) {
+    int64_t from = chunk_start(r, chunk), n = chunk_start(r, chunk + 1) - from;
+    mx_k->sort_split(r->keys + from * size, r->spare + from * size, n, r->pivots, r->parts,
+                     r->starts[chunk], (int)size);
+  }
+}
+
+/* Gathers a part from the chunks, sorts it, and stores what its keys stand for. */
+static void sort_parts(void *context, int64_t begin, int64_t end) {
   const long_row *r = context;
   const job *j = r->j;
-  int64_t from = begin * MERGE_PIECE, n = least(end * MERGE_PIECE, j->length) - from;
-  const char *keys = r->keys + from * j->key_bytes;
-  char *out = r->out + from * j->out_step * j->out_bytes;
-  if (j->indices)
-    mx_k->sort_indices((const uint64_t *)keys, n, (uint32_t *)out, j->out_step);
-  else
-    mx_k->sort_of_keys(j->rows->dtype, keys, n, out, j->out_step);
+  int64_t size = j->key_bytes;
+  for (int64_t part = begin; part < end; part++) {
+    int64_t first = r->part_starts[part], n = r->part_starts[part + 1] - first;
+    char *keys = r->sorted + first * size, *to = keys;
+    for (int chunk = 0; chunk < r->chunks; chunk++) {
+      const int64_t *start = &r->starts[chunk][part];
+      size_t bytes = (size_t)((start[1] - start[0]) * size);
+      memcpy(to, r->keys + (chunk_start(r, chunk) + start[0]) * size, bytes);
+      to += bytes;
+    }
+    mx_k->sort_keys(keys, r->spare + (first + part * MX_SORT_SLACK) * size, n, (int)size,
+                    j->indices);
+    char *out = r->out + first * j->out_step * j->out_bytes;
+    if (j->indices)
+      mx_k->sort_indices((const uint64_t *)keys, n, (uint32_t *)out, j->out_step);
+    else
+      mx_k->sort_of_keys(j->rows->dtype, keys, n, out, j->out_step);
+  }
 }
 
 static void sort_long_row(const job *j, const char *in, char *out) {
-  long_row r = {.j = j, .in = in, .out = out, .keys = j->scratch, .chunks = 1};
-  r.spare = r.keys + j->length * j->key_bytes;
-  while (r.chunks < mx_pool_threads() && r.chunks < MAX_CHUNKS) r.chunks *= 2;
-  int64_t pieces = (j->length + MERGE_PIECE - 1) / MERGE_PIECE;
-  mx_pool_run(r.chunks, 1, sort_chunks, &r);
-  for (int64_t width = 1; width < r.chunks; width *= 2) {
-    for (int64_t chunk = 0; chunk < r.chunks; chunk += 2 * width) {
-      r.left = chunk_start(&r, chunk);
-      r.middle = chunk_start(&r, chunk + width);
-      r.right = chunk_start(&r, chunk + 2 * width);
-      mx_pool_run((r.right - r.left + MERGE_PIECE - 1) / MERGE_PIECE, 1, merge_pieces, &r);
-    }
-    char *t = r.keys;
-    r.keys = r.spare, r.spare = t;
+  long_row r = {.j = j, .in = in, .out = out, .keys = j->scratch, .parts = 2};
+  int64_t bytes = j->length * j->key_bytes, flags = 0;
+  r.sorted = r.keys + bytes;
+  r.spare = r.sorted + bytes;
+  r.chunks = (int)least(mx_pool_threads(), MX_SORT_PARTS);
+  while (r.parts < 4 * r.chunks && r.parts < MX_SORT_PARTS) r.parts *= 2;
+  mx_pool_run(r.chunks, 1, make_keys, &r);
+  choose_pivots(&r);
+  mx_pool_run(r.chunks, 1, split_chunks, &r);
+  for (int part = 0; part < r.parts; part++) {
+    int64_t n = 0;
+    for (int chunk = 0; chunk < r.chunks; chunk++)
+      n += r.starts[chunk][part + 1] - r.starts[chunk][part];
+    r.part_starts[part + 1] = r.part_starts[part] + n;
   }
-  mx_pool_run(pieces, 1, store_pieces, &r);
-  int flags = 0;
-  for (int64_t chunk = 0; chunk < r.chunks; chunk++) flags |= r.flags[chunk];
-  mend_row(j, flags, in, out);
+  mx_pool_run(r.parts, 1, sort_parts, &r);
+  for (int chunk = 0; chunk < r.chunks; chunk++) flags |= r.flags[chunk];
+  mend_row(j, (int)flags, in, out);
 }
 
 /* ---- the whole ---- */
@@ -177,8 +201,9 @@ static int run(job *j) {
   bool by_chunks =
       j->length >= LONG_ROW && j->count < threads && !j->wide && j->kth < 0 && j->key_bytes > 1;
   j->slots = by_chunks ? 1 : least(j->count, j->count * j->length < 4096 ? 1 : 4 * threads);
-  int64_t slack = MX_SORT_SLACK * (by_chunks ? MAX_CHUNKS : 1);
-  j->slot_bytes = j->wide ? j->length * 32 + slack * 8 : (2 * j->length + slack) * j->key_bytes;
+  j->slot_bytes = j->wide     ? j->length * 32 + MX_SORT_SLACK * 8
+                  : by_chunks ? (3 * j->length + MX_SORT_PARTS * MX_SORT_SLACK) * j->key_bytes
+                              : (2 * j->length + MX_SORT_SLACK) * j->key_bytes;
   j->slot_bytes = (j->slot_bytes + 63) / 64 * 64;
   mx_buffer *scratch = mx_buffer_new((size_t)(j->slots * j->slot_bytes));
   if (!scratch) return -1;

@@ -499,42 +499,63 @@ void MX_KERNEL(sort_select)(void *keys, void *scratch, int64_t n, int64_t kth, i
   }
 }
 
-/* ---- merging ---- */
+/* ---- splitting among threads ---- */
 
-/* The first `want` elements of the merged sequence take this many from a (ties: a first). */
-#define MERGE(name, T)                                                                          \
-  static int64_t name##_split(const T *a, int64_t a_n, const T *b, int64_t b_n, int64_t want) { \
-    int64_t low = want > b_n ? want - b_n : 0, high = want < a_n ? want : a_n;                  \
-    while (low < high) {                                                                        \
-      int64_t mid = low + (high - low) / 2;                                                     \
-      if (a[mid] <= b[want - mid - 1])                                                          \
-        low = mid + 1;                                                                          \
-      else                                                                                      \
-        high = mid;                                                                             \
-    }                                                                                           \
-    return low;                                                                                 \
-  }                                                                                             \
-  static void name##_merge(const T *a, int64_t a_n, const T *b, int64_t b_n, T *restrict out,   \
-                           int64_t begin, int64_t end) {                                        \
-    int64_t i = name##_split(a, a_n, b, b_n, begin), j = begin - i, k = begin;                  \
-    for (; k < end && i < a_n && j < b_n; k++) {                                                \
-      T x = a[i], y = b[j];                                                                     \
-      bool second = y < x;                                                                      \
-      out[k] = second ? y : x;                                                                  \
-      j += second, i += !second;                                                                \
-    }                                                                                           \
-    const T *rest = i < a_n ? a + i : b + j;                                                    \
-    if (k < end) memcpy(out + k, rest, (size_t)(end - k) * sizeof(T));                          \
+/* The part of a key: how many pivots are not above it. Stable. */
+#define SPLIT(name, T)                                                                             \
+  static inline int name##_part(T key, const T *pivots, int parts) {                               \
+    int part = 0;                                                                                  \
+    for (int step = parts / 2; step; step /= 2) part += pivots[part + step - 1] <= key ? step : 0; \
+    return part;                                                                                   \
+  }                                                                                                \
+  static void name##_split(T *keys, T *scratch, int64_t n, const T *pivots, int parts,             \
+                           int64_t *starts) {                                                      \
+    int64_t next[MX_SORT_PARTS] = {0}, sum = 0;                                                    \
+    for (int64_t i = 0; i < n; i++) next[name##_part(keys[i], pivots, parts)]++;                   \
+    for (int part = 0; part < parts; part++) {                                                     \
+      starts[part] = sum;                                                                          \
+      sum += next[part];                                                                           \
+      next[part] = starts[part];                                                                   \
+    }                                                                                              \
+    starts[parts] = n;                                                                             \
+    for (int64_t i = 0; i < n; i++)                                                                \
+      scratch[next[name##_part(keys[i], pivots, parts)]++] = keys[i];                              \
+    memcpy(keys, scratch, (size_t)n * sizeof(T));                                                  \
   }
-MERGE(u16, uint16_t)
-MERGE(u32, uint32_t)
-MERGE(u64, uint64_t)
+SPLIT(u16, uint16_t)
+#ifdef __AVX512F__
+/* By the middle pivot, then each side by those of its own; starts[0] is where these keys begin. */
+#define VECTOR_SPLIT(name, T, NETWORK)                                                  \
+  static void name##_split(T *keys, T *scratch, int64_t n, const T *pivots, int parts,  \
+                           int64_t *starts) {                                           \
+    if (parts == 1) return;                                                             \
+    int half = parts / 2;                                                               \
+    T pivot = pivots[half - 1];                                                         \
+    int64_t below = 0;                                                                  \
+    if (n > NETWORK) {                                                                  \
+      below = name##_partition(keys, n, pivot);                                         \
+    } else {                                                                            \
+      name##_small(keys, n);                                                            \
+      while (below < n && keys[below] < pivot) below++;                                 \
+    }                                                                                   \
+    starts[half] = starts[0] + below;                                                   \
+    name##_split(keys, scratch, below, pivots, half, starts);                           \
+    name##_split(keys + below, scratch, n - below, pivots + half, half, starts + half); \
+  }
+VECTOR_SPLIT(u32, uint32_t, 256)
+VECTOR_SPLIT(u64, uint64_t, 128)
+#else
+SPLIT(u32, uint32_t)
+SPLIT(u64, uint64_t)
+#endif
 
-void MX_KERNEL(sort_merge)(const void *a, int64_t a_n, const void *b, int64_t b_n, void *out,
-                           int64_t begin, int64_t end, int bytes) {
+void MX_KERNEL(sort_split)(void *keys, void *scratch, int64_t n, const void *pivots, int parts,
+                           int64_t *starts, int bytes) {
+  starts[0] = 0;
+  starts[parts] = n;
   switch (bytes) {
-  case 2: u16_merge(a, a_n, b, b_n, out, begin, end); break;
-  case 4: u32_merge(a, a_n, b, b_n, out, begin, end); break;
-  default: u64_merge(a, a_n, b, b_n, out, begin, end); break;
+  case 2: u16_split(keys, scratch, n, pivots, parts, starts); break;
+  case 4: u32_split(keys, scratch, n, pivots, parts, starts); break;
+  default: u64_split(keys, scratch, n, pivots, parts, starts); break;
   }
 }

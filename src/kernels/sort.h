@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define MX_SORT_SLACK 64 /* elements past the end of `scratch` that may be written */
+#define MX_SORT_PARTS 64 /* the most that sort_split makes */
 
 /* What sort_keys_of found among floats: the keys alone do not tell these apart from one another, or
  * do so where MLX does not. */
@@ -34,7 +35,10 @@
  * sort_indices: the low halves of indexed keys.
  * sort_select: moves the kth smallest key to place kth, none above it before, none below it behind.
  *
- * sort_merge: of the merged sequence of sorted a and b, elements [begin, end) go to out + begin. */
+ * sort_split: moves n keys into `parts` parts (a power of two): part p holds the keys from
+ * pivots[p - 1] on and below pivots[p], begins at starts[p] and ends at starts[p + 1]. pivots:
+ * parts
+ * - 1, rising. Where `indexed` radix sorts follow, keys of a part stay in order. */
 #define MX_KERNELS_SORT(K)                                                                         \
   K(int, sort_keys_of, (mx_dtype dtype, const void *in, int64_t step, int64_t n, void *keys))      \
   K(void, sort_of_keys, (mx_dtype dtype, const void *keys, int64_t n, void *out, int64_t step))    \
@@ -49,9 +53,9 @@
      uint32_t *index_spare, int64_t n))                                                            \
   K(void, sort_indices, (const uint64_t *keys, int64_t n, uint32_t *out, int64_t step))            \
   K(void, sort_select, (void *keys, void *scratch, int64_t n, int64_t kth, int bytes))             \
-  K(void, sort_merge,                                                                              \
-    (const void *a, int64_t a_n, const void *b, int64_t b_n, void *out, int64_t begin,             \
-     int64_t end, int bytes))
+  K(void, sort_split,                                                                              \
+    (void *keys, void *scratch, int64_t n, const void *pivots, int parts, int64_t *starts,         \
+     int bytes))
 
 #ifdef MX_ISA
 MX_KERNELS_SORT(MX_DECLARE_KERNEL)
