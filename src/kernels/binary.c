@@ -4,6 +4,7 @@
 #include "kernels/complex.h"
 #include "kernels/loop.h"
 #include "kernels/vmath.h"
+#include "kernels/vmath64.h"
 
 #include <stdbool.h>
 
@@ -179,7 +180,23 @@ static inline double logaddexp64(double x, double y) {
   PLAIN(minimum_##s, T, T, x < y || x != x ? x : y)
 REALS(f32, float)
 REALS(f64, double)
+#if defined(__AVX512F__)
+static void power_f64(void *out, const void *first, const void *second, int64_t n, int64_t as,
+                      int64_t bs) {
+  const double *a = first, *b = second;
+  double *d = out;
+  for (int64_t i = 0; i < n; i += VW / 2) {
+    size_t part = n - i < VW / 2 ? (size_t)(n - i) : VW / 2;
+    vd x = vd_set(as ? 1 : a[0]), y = vd_set(bs ? 1 : b[0]);
+    if (as) memcpy(&x, a + i, part * sizeof *a);
+    if (bs) memcpy(&y, b + i, part * sizeof *b);
+    vd z = v64_power(x, y);
+    memcpy(d + i, &z, part * sizeof *d);
+  }
+}
+#else
 PLAIN(power_f64, double, double, pow(x, y))
+#endif
 PLAIN(remainder_f64, double, double, floored64(x, y))
 PLAIN(arctan2_f64, double, double, atan2(x, y))
 PLAIN(logaddexp_f64, double, double, logaddexp64(x, y))
@@ -249,7 +266,6 @@ static float complex logaddexp_complex(float complex x, float complex y) {
   return high + c64_log1p(cexpf(low - high));
 }
 
-COMPLEX(divide, x / y)
 COMPLEX(maximum, larger(x, y))
 COMPLEX(minimum, smaller(x, y))
 COMPLEX(power, cpowf(x, y))
@@ -276,27 +292,37 @@ COMPLEX(arctan2, atan2f(crealf(x), crealf(y)))
 BY_PARTS(add, +)
 BY_PARTS(subtract, -)
 
-/* C's product looks for infinities where both parts come out NaN; the rest vectorises. */
-static void multiply_c64(void *out, const void *first, const void *second, int64_t n, int64_t as,
-                         int64_t bs) {
-  const mx_complex64 *a = first, *b = second;
-  mx_complex64 *d = out;
-  for (int64_t begin = 0; begin < n; begin += 256) {
-    int64_t m = n - begin < 256 ? n - begin : 256;
-    mx_complex64 product[256];
-    int strange = 0;
-    for (int64_t i = 0; i < m; i++) {
-      mx_complex64 x = a[(begin + i) * as], y = b[(begin + i) * bs];
-      product[i].re = x.re * y.re - x.im * y.im;
-      product[i].im = x.re * y.im + x.im * y.re;
-      strange |= product[i].re != product[i].re;
-    }
-    if (strange)
-      for (int64_t i = 0; i < m; i++)
-        c64_store(product + i, c64_load(a + (begin + i) * as) * c64_load(b + (begin + i) * bs));
-    memcpy(d + begin, product, (size_t)m * sizeof *d);
+/* C's product and quotient look for infinities where both parts come out NaN; the rest vectorises.
+ */
+#define RARELY_STRANGE(name, op)                                                                   \
+  static void name##_c64(void *out, const void *first, const void *second, int64_t n, int64_t as,  \
+                         int64_t bs) {                                                             \
+    const mx_complex64 *a = first, *b = second;                                                    \
+    mx_complex64 *d = out;                                                                         \
+    for (int64_t begin = 0; begin < n; begin += 256) {                                             \
+      int64_t m = n - begin < 256 ? n - begin : 256;                                               \
+      mx_complex64 result[256];                                                                    \
+      int strange = 0;                                                                             \
+      for (int64_t i = 0; i < m; i++) {                                                            \
+        result[i] = plain_##name(a[(begin + i) * as], b[(begin + i) * bs]);                        \
+        strange |= result[i].re != result[i].re;                                                   \
+      }                                                                                            \
+      if (strange)                                                                                 \
+        for (int64_t i = 0; i < m; i++)                                                            \
+          c64_store(result + i, c64_load(a + (begin + i) * as) op c64_load(b + (begin + i) * bs)); \
+      memcpy(d + begin, result, (size_t)m * sizeof *d);                                            \
+    }                                                                                              \
   }
+static inline mx_complex64 plain_multiply(mx_complex64 x, mx_complex64 y) {
+  return (mx_complex64){x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re};
 }
+/* In float64, where neither products nor the divisor's square leave the range. */
+static inline mx_complex64 plain_divide(mx_complex64 x, mx_complex64 y) {
+  double a = x.re, b = x.im, c = y.re, d = y.im, square = c * c + d * d;
+  return (mx_complex64){(float)((a * c + b * d) / square), (float)((b * c - a * d) / square)};
+}
+RARELY_STRANGE(multiply, *)
+RARELY_STRANGE(divide, /)
 
 #define COMPARE_COMPLEX(name, expression)                                                         \
   static void name##_c64(void *out, const void *first, const void *second, int64_t n, int64_t as, \

@@ -170,6 +170,67 @@ V_INLINE vd vd_expm1(vd x) {
   return vd_fma(p, power, power - 1);
 }
 
+#if defined(__AVX512F__)
+/* Reciprocals, in 9 bits, of the middles of an octave's 16 steps, and their logarithms negated
+ * (with log 2 taken off from the 8th on, which counts as of the octave above). */
+static const double step_reciprocals[16] = {
+    0x1.00p+0, 0x1.e2p-1, 0x1.c8p-1, 0x1.b0p-1, 0x1.9ap-1, 0x1.86p-1, 0x1.74p-1, 0x1.64p-1,
+    0x1.56p-1, 0x1.48p-1, 0x1.3cp-1, 0x1.30p-1, 0x1.24p-1, 0x1.1ap-1, 0x1.12p-1, 0x1.08p-1};
+static const double step_logs[16] = {0x0.0p+0,
+                                     0x1.eea31c006b87cp-5,
+                                     0x1.da727638446a2p-4,
+                                     0x1.5bf406b543db2p-3,
+                                     0x1.c6ffbc6f00f71p-3,
+                                     0x1.16b5ccbacfb73p-2,
+                                     0x1.4718dc271c41bp-2,
+                                     0x1.741d876c67bb1p-2,
+                                     -0x1.2895a13de86a3p-2,
+                                     -0x1.fb9186d5e3e2bp-3,
+                                     -0x1.af3c94e80bff3p-3,
+                                     -0x1.5ff3070a793d4p-3,
+                                     -0x1.0d77e7cd08e59p-3,
+                                     -0x1.8c345d6319b21p-4,
+                                     -0x1.16536eea37ae1p-4,
+                                     -0x1.f829b0e783300p-6};
+
+/* table[index % 16] */
+V_INLINE vd vd_pick(const double *table, vul index) {
+  __m512d low = _mm512_loadu_pd(table), high = _mm512_loadu_pd(table + 8);
+  return (vd)_mm512_permutex2var_pd(low, (__m512i)index, high);
+}
+
+/* For positive normal x = 2^e m with m from 31/32 on and below 63/32: m, its step, the exponent to
+ * which that step counts, and 2^-e. */
+V_INLINE vul vd_log_steps(vd x, vd *m, vd *k, vd *unit) {
+  vul bits = (vul)x + (1ull << 47), whole = bits & 0x7ff0000000000000u;
+  *m = (vd)((vul)x - whole + 0x3ff0000000000000u);
+  *k = (vd)((bits + (1ull << 51)) >> 52 | 0x4330000000000000u) - (0x1p52 + 1023);
+  vl inverse = (vl)(0x7fe0000000000000u - whole);
+  *unit = (vd)(inverse & ~(inverse >> 63)); /* 0 where it would be subnormal */
+  return bits >> 48;
+}
+
+/* log(1 + r) + log(2) k + table, |r| < 0.035 */
+V_INLINE vd vd_log_sum(vd r, vd k, vul step) {
+  vd p = VD_POLY(r, 1, -1. / 2, 1. / 3, -1. / 4, 1. / 5, -1. / 6, 1. / 7);
+  return vd_fma(k, vd_set(0.69314718055994529), vd_fma(r, p, vd_pick(step_logs, step)));
+}
+
+/* For positive normal x; of others, something. */
+V_INLINE vd vd_log_positive(vd x) {
+  vd m, k, unit;
+  vul step = vd_log_steps(x, &m, &k, &unit);
+  return vd_log_sum(vd_fma(m, vd_pick(step_reciprocals, step), vd_set(-1)), k, step);
+}
+
+/* log(1 + x) for -1 < x < inf: what rounding 1 + x loses is added to the mantissa. */
+V_INLINE vd vd_log1p_inside(vd x) {
+  vd u = x + 1, m, k, unit;
+  vul step = vd_log_steps(u, &m, &k, &unit);
+  vd c = vd_pick(step_reciprocals, step);
+  return vd_log_sum(vd_fma((x - (u - 1)) * unit, c, vd_fma(m, c, vd_set(-1))), k, step);
+}
+#else
 /* log(1 + f) - 2s where s = f / (2 + f), for sqrt(1/2) <= 1 + f < sqrt(2). */
 V_INLINE vd vd_log_rest(vd s) {
   vd z = s * s;
@@ -195,12 +256,10 @@ V_INLINE vd vd_log_positive(vd x) {
 V_INLINE vd vd_log1p_inside(vd x) {
   vd u = x + 1, m, k = vd_log_split(u, &m);
   vd scale = m / u; /* a power of 2 */
-#if defined(__AVX512F__)
-  scale = (vd)_mm512_scalef_pd((__m512d)vd_set(1), (__m512d)-k);
-#endif
   vd f = vd_fma(x - (u - 1), scale, m - 1), s = f / (f + 2);
   return vd_fma(k, vd_set(0.69314718055994529), s + s + vd_log_rest(s));
 }
+#endif
 
 /* For any x but subnormal ones. */
 V_INLINE vd vd_log(vd x) {
