@@ -8,8 +8,10 @@
 
 #include <string.h>
 
-#define LONG_ROW (1 << 13) /* elements from which one row is worth several threads */
-#define SAMPLES 32         /* of a long row's keys, for each of its parts */
+#define LONG_ROW (1 << 13)    /* elements from which one row is worth several threads */
+#define TOGETHER 16           /* neighbouring rows that are turned as one */
+#define TURNED_MOST (1 << 21) /* bytes, so that they stay in a cache */
+#define SAMPLES 32            /* of a long row's keys, for each of its parts */
 
 typedef struct {
   const mx_sort_rows *rows;
@@ -19,6 +21,7 @@ typedef struct {
   int64_t bytes, out_bytes; /* of an element */
   bool indices, wide;       /* wide: keys of 8 bytes and indices apart */
   int64_t key_bytes, slot_bytes, slots;
+  int64_t turned_bytes; /* at the end of a slot, where neighbouring rows sort together; or 0 */
   char *scratch;
 } job;
 
@@ -67,17 +70,37 @@ static void sort_row(const job *j, const char *in, char *out, char *scratch) {
   }
 }
 
+/* Neighbouring rows whose elements lie across memory, turned on the way in and out. */
+static void sort_across(const job *j, const char *in, char *out, int64_t rows, char *scratch) {
+  int64_t n = j->length;
+  char *turned = scratch + j->slot_bytes - j->turned_bytes;
+  char *sorted = turned + TOGETHER * n * j->bytes;
+  job dense = *j;
+  dense.in_step = dense.out_step = 1;
+  mx_k->copy_rect(turned, n, 1, in, 1, j->in_step, rows, n, (int)j->bytes);
+  for (int64_t row = 0; row < rows; row++)
+    sort_row(&dense, turned + row * n * j->bytes, sorted + row * n * j->out_bytes, scratch);
+  mx_k->copy_rect(out, j->out_step, 1, sorted, 1, n, n, rows, (int)j->out_bytes);
+}
+
 /* Each slot has scratch of its own. */
 static void sort_slots(void *context, int64_t begin, int64_t end) {
   const job *j = context;
   mx_walk in, out;
   for (int64_t slot = begin; slot < end; slot++) {
     int64_t row = j->count * slot / j->slots, stop = j->count * (slot + 1) / j->slots;
+    char *scratch = j->scratch + slot * j->slot_bytes;
     mx_walk_start(&in, j->in, j->n, row);
     mx_walk_start(&out, j->out, j->n, row);
-    for (; row < stop; row++, mx_walk_next(&in), mx_walk_next(&out))
-      sort_row(j, (const char *)j->rows->in + in.offset * j->bytes,
-               (char *)j->rows->out + out.offset * j->out_bytes, j->scratch + slot * j->slot_bytes);
+    for (int64_t rows; row < stop; row += rows, mx_walk_on(&in, rows), mx_walk_on(&out, rows)) {
+      const char *from = (const char *)j->rows->in + in.offset * j->bytes;
+      char *to = (char *)j->rows->out + out.offset * j->out_bytes;
+      rows = j->turned_bytes ? least(least(TOGETHER, stop - row), mx_walk_left(&in)) : 1;
+      if (j->turned_bytes)
+        sort_across(j, from, to, rows, scratch);
+      else
+        sort_row(j, from, to, scratch);
+    }
   }
 }
 
@@ -204,7 +227,11 @@ static int run(job *j) {
   j->slot_bytes = j->wide     ? j->length * 32 + MX_SORT_SLACK * 8
                   : by_chunks ? (3 * j->length + MX_SORT_PARTS * MX_SORT_SLACK) * j->key_bytes
                               : (2 * j->length + MX_SORT_SLACK) * j->key_bytes;
-  j->slot_bytes = (j->slot_bytes + 63) / 64 * 64;
+  bool across = j->n && j->in[j->n - 1].stride == 1 && j->out[j->n - 1].stride == 1;
+  int64_t turned = TOGETHER * j->length * (j->bytes + j->out_bytes);
+  if (across && j->length > 1 && !by_chunks && turned <= TURNED_MOST) j->turned_bytes = turned;
+  j->slot_bytes = ((j->slot_bytes + 63) / 64 + (j->turned_bytes + 63) / 64) * 64;
+  j->turned_bytes = (j->turned_bytes + 63) / 64 * 64;
   mx_buffer *scratch = mx_buffer_new((size_t)(j->slots * j->slot_bytes));
   if (!scratch) return -1;
   j->scratch = scratch->data;
