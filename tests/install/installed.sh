@@ -20,11 +20,12 @@ cat > "$to/consumer.c" <<'END'
 int main(int argc, char **argv) {
   mlx_array a = mlx_array_new_float(20), b = mlx_array_new();
   float sum = 0;
-  if (mlx_add(&b, a, a, mlx_default_cpu_stream_new()) || mlx_array_item_float32(&sum, b)) return 1;
+  mlx_stream s = mlx_default_cpu_stream_new();
+  if (mlx_add(&b, a, a, s) || mlx_array_item_float32(&sum, b)) return 1;
   mlx_lm_tokenizer *t = argc > 1 ? mlx_lm_tokenizer_load(argv[1]) : NULL;
   printf("%g %d\n", (double)sum, t != NULL);
   mlx_lm_tokenizer_free(t);
-  return mlx_array_free(a) || mlx_array_free(b);
+  return mlx_array_free(a) || mlx_array_free(b) || mlx_stream_free(s);
 }
 END
 libdir=$(dirname "$(find "$to/usr" -name libmlxc.so)")
