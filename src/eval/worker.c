@@ -139,19 +139,35 @@ static void end_task(worker *w, mx_task *task) {
   free(task);
 }
 
+/* Runs the first task that waits. The lock is held before and after, but not meanwhile. */
+static void run_first(worker *w) {
+  mx_task *task = w->first;
+  w->first = task->next;
+  w->busy = true;
+  pthread_mutex_unlock(&w->lock);
+  run(task);
+  end_task(w, task);
+  pthread_mutex_lock(&w->lock);
+}
+
 static void *serve(void *argument) {
   worker *w = argument;
+  pthread_mutex_lock(&w->lock);
   for (;;) {
-    pthread_mutex_lock(&w->lock);
     while (!w->first || w->busy) pthread_cond_wait(&w->work, &w->lock);
-    mx_task *task = w->first;
-    w->first = task->next;
-    w->busy = true;
-    pthread_mutex_unlock(&w->lock);
-    run(task);
-    end_task(w, task);
+    run_first(w);
   }
   return NULL;
+}
+
+/* Waits for the task of that number, the lock held. Where the system refuses the stream a thread of
+ * its own, whoever waits does its work. */
+static void wait_for(worker *w, uint64_t number) {
+  while (w->ended < number)
+    if (!w->started && w->first && !w->busy)
+      run_first(w);
+    else
+      pthread_cond_wait(&w->done, &w->lock);
 }
 
 static void start(worker *w) {
@@ -183,9 +199,7 @@ void mx_task_submit(mx_task *task) {
   w->last = task;
   if (!w->started) start(w);
   pthread_cond_signal(&w->work);
-  bool served = w->started;
   pthread_mutex_unlock(&w->lock);
-  if (!served) mx_fail("[eval] The system refuses a thread for stream %d.", task->ticket.stream);
 }
 
 bool mx_task_claim(mx_task *task) {
@@ -205,7 +219,7 @@ void mx_task_run_claimed(mx_task *task) {
 void mx_ticket_wait(mx_ticket ticket) {
   worker *w = worker_of(ticket.stream);
   pthread_mutex_lock(&w->lock);
-  while (w->ended < ticket.number) pthread_cond_wait(&w->done, &w->lock);
+  wait_for(w, ticket.number);
   pthread_mutex_unlock(&w->lock);
 }
 
@@ -213,7 +227,6 @@ void mx_synchronize(mx_stream stream) {
   if (stream.index < 0) return;
   worker *w = worker_of(stream.index);
   pthread_mutex_lock(&w->lock);
-  uint64_t last = w->opened;
-  while (w->ended < last) pthread_cond_wait(&w->done, &w->lock);
+  wait_for(w, w->opened);
   pthread_mutex_unlock(&w->lock);
 }

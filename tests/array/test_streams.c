@@ -178,6 +178,26 @@ static void errors_cross_streams(void **state) {
   assert_true(all_are(other, 2));
 }
 
+/* A stack larger than the address space stands for a system that has no thread left. */
+static void a_stream_without_a_thread_is_served_by_who_waits(void **state) {
+  (void)state;
+  pthread_attr_t before, absurd;
+  pthread_getattr_default_np(&before);
+  pthread_getattr_default_np(&absurd);
+  assert_int_equal(pthread_attr_setstacksize(&absurd, (size_t)1 << 50), 0);
+  assert_int_equal(pthread_setattr_default_np(&absurd), 0);
+  mx a = filled(10, 1);
+  for (int i = 0; i < 6; i++) {
+    mx_use_stream(mx_new_stream(mx_default_device()));
+    a = mx_add(a, mx_float(1));
+    assert_int_equal(mx_async_eval(a), 0);
+  }
+  mx_use_stream(DEFAULT);
+  bool right = all_are(a, 7);
+  pthread_setattr_default_np(&before);
+  assert_true(right);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       scoped_test(threads_share_a_lazy_array_and_a_stream),
@@ -185,6 +205,7 @@ int main(void) {
       scoped_test(nothing_overtakes_on_a_stream),
       scoped_test(threads_on_streams_that_need_each_other),
       scoped_test(errors_cross_streams),
+      scoped_test(a_stream_without_a_thread_is_served_by_who_waits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
