@@ -25,7 +25,7 @@ struct elementwise_job {
   int64_t out_size, in_size[INPUTS];
   int64_t steps[INPUTS]; /* of dense operands */
   bool stream;
-  mx_blocks blocks;
+  mx_blocks *blocks;
 };
 
 static void run_unary(const elementwise_job *job, char *out, const char *const *in,
@@ -124,13 +124,13 @@ static void run_gathered(const elementwise_job *job, const mx_block *b, const re
 
 static void block_range(void *context, int64_t begin, int64_t end) {
   const elementwise_job *job = context;
-  const mx_nd *nd = &job->blocks.nd;
+  const mx_nd *nd = &job->blocks->nd;
   rect_strides s[INPUTS + 1];
   for (int k = 0; k <= job->inputs; k++)
     s[k] = (rect_strides){nd->strides[k][nd->ndim - 2], nd->strides[k][nd->ndim - 1]};
   for (int64_t i = begin; i < end; i++) {
     mx_block b;
-    mx_blocks_at(&job->blocks, i, &b);
+    mx_blocks_at(job->blocks, i, &b);
     if (by_rows(job, &b, s))
       run_rows(job, &b, s);
     else
@@ -141,6 +141,12 @@ static void block_range(void *context, int64_t begin, int64_t end) {
 static void run(elementwise_job *job, const int64_t *const *strides, const int32_t *shape,
                 int ndim) {
   mx_nd nd;
+  if (!ndim) { /* scalars, which long graphs are full of, are over before dimensions are looked at
+                */
+    static const int64_t one[INPUTS] = {1, 1, 1};
+    job->run(job, job->out, job->in, one, 1);
+    return;
+  }
   mx_nd_collapse(&nd, shape, ndim, job->inputs + 1, strides, true);
   if (nd.size == 0) return;
   int64_t grain = 32768 / job->cost;
@@ -149,9 +155,11 @@ static void run(elementwise_job *job, const int64_t *const *strides, const int32
     mx_pool_run(nd.size, grain, dense_range, job);
     return;
   }
-  mx_blocks_cut(&job->blocks, &nd, CHUNK);
-  int64_t block = job->blocks.block_rows * job->blocks.block_cols;
-  mx_pool_run(job->blocks.count, (grain + block - 1) / block, block_range, job);
+  mx_blocks blocks;
+  mx_blocks_cut(&blocks, &nd, CHUNK);
+  job->blocks = &blocks;
+  int64_t block = blocks.block_rows * blocks.block_cols;
+  mx_pool_run(blocks.count, (grain + block - 1) / block, block_range, job);
 }
 
 /* Rough, and enough to tell when a second thread is worth waking: libm's functions one by one,

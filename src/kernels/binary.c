@@ -183,16 +183,22 @@ REALS(f64, double)
 #if defined(__AVX512F__)
 static void power_f64(void *out, const void *first, const void *second, int64_t n, int64_t as,
                       int64_t bs) {
+  typedef double unaligned __attribute__((vector_size(4 * VW), aligned(8), may_alias));
   const double *a = first, *b = second;
   double *d = out;
-  for (int64_t i = 0; i < n; i += VW / 2) {
-    size_t part = n - i < VW / 2 ? (size_t)(n - i) : VW / 2;
-    vd x = vd_set(as ? 1 : a[0]), y = vd_set(bs ? 1 : b[0]);
-    if (as) memcpy(&x, a + i, part * sizeof *a);
-    if (bs) memcpy(&y, b + i, part * sizeof *b);
-    vd z = v64_power(x, y);
-    memcpy(d + i, &z, part * sizeof *d);
+  vd x = vd_set(a[0]), y = vd_set(b[0]);
+  int64_t i = 0;
+  for (; i + VW / 2 <= n; i += VW / 2) {
+    if (as) x = *(const unaligned *)(a + i);
+    if (bs) y = *(const unaligned *)(b + i);
+    *(unaligned *)(d + i) = v64_power(x, y);
   }
+  if (i == n) return;
+  size_t rest = (size_t)(n - i) * sizeof *d;
+  if (as) memcpy(&x, a + i, rest);
+  if (bs) memcpy(&y, b + i, rest);
+  vd z = v64_power(x, y);
+  memcpy(d + i, &z, rest);
 }
 #else
 PLAIN(power_f64, double, double, pow(x, y))
