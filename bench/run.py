@@ -19,6 +19,9 @@ PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
 NUMPY = {"NumPy": [PYTHON, str(HERE / "numpy_peers.py")]}
 PEERS = {family: {name: [*command, family] for name, command in NUMPY.items()}
          for family in ("elementwise", "reduce", "copy", "sort", "random", "matmul")}
+# The same program in another environment; {build} is the build directory.
+PEERS["compile"] = {"uncompiled": ["env", "MLX_DISABLE_COMPILE=1", "{build}/bench_compile",
+                                   "--serve"]}
 LIMITS = ("limit read", "limit write", "limit copy", "limit fma")
 
 
@@ -61,11 +64,11 @@ def least(read, written, operations, limits):
     return max(traffic, operations / limits["limit fma"])
 
 
-def peers_of(family):
+def peers_of(family, build):
     peers = {}
     for name, command in PEERS.get(family, {}).items():
         try:
-            peer = Program(command)
+            peer = Program([part.replace("{build}", str(build)) for part in command])
             peer.ask("none")
             peers[name] = peer
         except (OSError, RuntimeError) as error:
@@ -81,7 +84,7 @@ def duration(seconds):
 
 
 def run_family(family, build, rounds, only):
-    ours, peers = Program([str(build / f"bench_{family}"), "--serve"]), peers_of(family)
+    ours, peers = Program([str(build / f"bench_{family}"), "--serve"]), peers_of(family, build)
     limits = dict.fromkeys(LIMITS, 0)
     everyone = {"ours": ours, **peers}
     rows = []

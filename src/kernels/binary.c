@@ -234,12 +234,36 @@ VECTOR(logaddexp, vf_logaddexp(x, y))
 VECTOR(quotient, vf_trunc(x / y))
 VECTOR(fmod, vf_fmod(x, y))
 
-/* Squares, which models raise to by name, need no logarithm. */
+/* In float64, where the first product is exact. */
+V_INLINE vf vf_cube(vf x) {
+  vd low = vd_low(x), high = vd_high(x);
+  return vf_join(low * low * low, high * high * high);
+}
+VECTOR(cube, ((void)y, vf_cube(x)))
+
+/* Squares and cubes, which models raise to by name, need no logarithm. */
 static void power_f32(void *out, const void *a, const void *b, int64_t n, int64_t as, int64_t bs) {
-  if (!bs && n && *(const float *)b == 2)
+  float exponent = n && !bs ? *(const float *)b : 0;
+  if (exponent == 2)
     multiply_f32(out, a, a, n, as, as);
+  else if (exponent == 3)
+    cube_f32(out, a, a, n, as, as);
   else
     power_general_f32(out, a, b, n, as, bs);
+}
+
+/* A power of 2 divides as its inverse multiplies. */
+static void divide_by_f32(void *out, const void *a, const void *b, int64_t n, int64_t as,
+                          int64_t bs) {
+  uint32_t bits = 0;
+  if (n && !bs) memcpy(&bits, b, sizeof bits);
+  uint32_t exponent = bits >> 23 & 0xff;
+  if (!(bits & 0x7fffff) && exponent >= 1 && exponent <= 253) {
+    float inverse = 1 / *(const float *)b;
+    multiply_f32(out, a, &inverse, n, as, 0);
+  } else {
+    divide_f32(out, a, b, n, as, bs);
+  }
 }
 
 /* ---- complex64 ---- */
@@ -398,7 +422,7 @@ static binary_fn *const functions[MX_BINARY_COUNT][MX_DTYPE_COUNT] = {
     WHOLE(bitwise_xor, xor_bool),
     WHOLE(left_shift, shift_right_bool),
     WHOLE(right_shift, shift_right_bool),
-    [MX_BINARY_divide] = {ROW_FLOATS(divide), ROW_HALVES(divide)},
+    [MX_BINARY_divide] = {ROW_FLOATS(divide), [MX_FLOAT32] = divide_by_f32, ROW_HALVES(divide)},
     [MX_BINARY_power] = {[MX_BOOL] = power_bool, ROW_INTEGERS(power), ROW_FLOATS(power)},
     [MX_BINARY_remainder] = {[MX_BOOL] = zero_bool, ROW_INTEGERS(remainder), ROW_FLOATS(remainder)},
     [MX_BINARY_quotient] = {[MX_BOOL] = and_bool, ROW_INTEGERS(quotient_row), ROW_REALS(quotient)},

@@ -391,6 +391,30 @@ static void dying_operands_give_their_memory(void **state) {
   assert_true(((const float *)mx_data(x))[77] == 1023);
 }
 
+/* Cubes and quotients by powers of 2 take short ways: every value as float64 has it, rounded. */
+static void short_ways_round_once(void **state) {
+  (void)state;
+  static const float bases[] = {
+      0,      -0.f,      1,       -1,        3.1f,     -7.7f, 1e-20f,         1e30f,
+      1e-45f, 0x1p-126f, 3.4e38f, -INFINITY, INFINITY, NAN,   1.1754945e-38f, 0.1f};
+  static const float divisors[] = {2, -4, 0x1p-126f, 0x1p126f, 0x1p127f, 0x1p-127f, 1, 0, 3};
+  int n = (int)(sizeof bases / sizeof *bases);
+  mx x = mx_array_new(bases, MX_INTS(n), MX_FLOAT32);
+  const float *cubes = mx_data(mx_power(x, mx_float(3)));
+  for (int i = 0; i < n; i++) {
+    float want = (float)((double)bases[i] * bases[i] * bases[i]);
+    assert_true(cubes[i] == want || (cubes[i] != cubes[i] && want != want));
+    assert_true(!signbit(cubes[i]) == !signbit(want) || want != want);
+  }
+  for (size_t k = 0; k < sizeof divisors / sizeof *divisors; k++) {
+    const float *quotients = mx_data(mx_divide(x, mx_float(divisors[k])));
+    for (int i = 0; i < n; i++) {
+      float want = (float)((double)bases[i] / (double)divisors[k]);
+      assert_true(quotients[i] == want || (quotients[i] != quotients[i] && want != want));
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       scoped_test(unary_operations_give_what_mlx_gives),
@@ -403,6 +427,7 @@ int main(void) {
       scoped_test(whole_arrays_compare),
       scoped_test(bad_calls_say_why),
       scoped_test(dying_operands_give_their_memory),
+      scoped_test(short_ways_round_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
