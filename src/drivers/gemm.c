@@ -15,7 +15,10 @@
 #define MOST_COLUMNS 4096 /* of b */
 #define TILE_COLUMNS 256  /* their panels stay in the second cache */
 #define TILE_ROWS 240
+#define MOST_WIDTH 32   /* of a panel of b */
 #define FEW 4           /* rows or columns that go to the kernels for vectors */
+#define STRIP_ROWS 36   /* rows of a up to which b is read panel by panel, each used at once */
+#define STRIP_DEPTH 512 /* of such a panel, which stays in the caches of its core */
 #define SMALL (1 << 16) /* multiplications not worth a second thread */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -166,6 +169,72 @@ static int blocked(const mx_gemm_product *p, const mx_gemm_opened *opened) {
   return 0;
 }
 
+/* Some rows of a, all packed, against columns of b that are opened or packed as they are needed. */
+typedef struct {
+  const mx_gemm_product *p;
+  const mx_gemm_opened *opened;
+  int rows, nr;
+  int64_t strips;
+  const float *a; /* [strips][k][rows] */
+} strip_job;
+
+static void strip_panel(const strip_job *j, int64_t first, int64_t count, int64_t k, int64_t depth,
+                        float *panel) {
+  const mx_gemm_product *p = j->p;
+  if (j->opened) {
+    j->opened->open_panel(j->opened->context, first, count, k, depth, j->nr, panel);
+    return;
+  }
+  mx_gemm_source s = {element(p->b, first * p->b_column + k * p->b_row, p->dtype),
+                      p->dtype,
+                      count,
+                      depth,
+                      p->b_column,
+                      p->b_row};
+  mx_k->gemm_pack(&s, j->nr, 0, 1, false, panel);
+}
+
+static void run_strips(void *context, int64_t begin, int64_t end) {
+  const strip_job *j = context;
+  const mx_gemm_product *p = j->p;
+  mx_gemm_block to = {.dtype = p->dtype, .alpha = p->alpha, .beta = p->beta};
+  _Alignas(64) float panel[STRIP_DEPTH * MOST_WIDTH], sums[(STRIP_ROWS + 12) * MOST_WIDTH];
+  for (int64_t t = begin; t < end; t++) {
+    int64_t first = t * j->nr, count = least(j->nr, p->n - first);
+    for (int64_t k = 0; k < p->k; k += STRIP_DEPTH) {
+      int64_t depth = least(STRIP_DEPTH, p->k - k);
+      strip_panel(j, first, count, k, depth, panel);
+      for (int64_t s = 0; s < j->strips; s++)
+        mx_k->gemm_strip(depth, j->rows, j->a + (s * p->k + k) * j->rows, panel,
+                         sums + s * j->rows * j->nr, k > 0);
+    }
+    for (int64_t m = 0; m < p->m; m++)
+      mx_k->gemm_finish(
+          sums + m * j->nr, 1, count, &to, element(p->out, m * p->out_row + first, p->dtype), 1,
+          p->c ? element(p->c, m * p->c_row + first * p->c_column, p->dtype) : NULL, p->c_column);
+  }
+}
+
+static bool has_strips(const mx_gemm_product *p, const mx_gemm_opened *opened) {
+  if (p->m > STRIP_ROWS || p->dtype == MX_FLOAT64 || p->dtype == MX_COMPLEX64) return false;
+  if (!opened) return p->b_row == 1 && p->n >= 256;
+  return opened->open_panel && opened->open_panel(opened->context, 0, 0, 0, 0, 0, NULL);
+}
+
+static int strips(const mx_gemm_product *p, const mx_gemm_opened *opened) {
+  strip_job j = {.p = p, .opened = opened, .rows = mx_k->gemm_strip_rows(p->m)};
+  j.nr = mx_k->gemm_sizes(p->dtype).nr;
+  j.strips = pieces(p->m, j.rows);
+  mx_buffer *work = mx_buffer_new((size_t)(j.strips * j.rows * p->k) * sizeof(float));
+  if (!work) return -1;
+  mx_gemm_source s = {p->a, p->dtype, p->m, p->k, p->a_row, p->a_column};
+  mx_k->gemm_pack(&s, j.rows, 0, j.strips, true, work->data);
+  j.a = work->data;
+  mx_pool_run(pieces(p->n, j.nr), 1 + SMALL / (p->m * p->k * j.nr + 1), run_strips, &j);
+  mx_buffer_release(work);
+  return 0;
+}
+
 /* A few vectors against a matrix of `n` rows or columns. */
 typedef struct {
   mx_gemv v;
@@ -268,11 +337,12 @@ int mx_gemm(const mx_gemm_product *p) {
     return vectors(p, true);
   if (p->dtype != MX_COMPLEX64 && p->n <= FEW && streams(p->a_row, p->a_column))
     return vectors(p, false);
-  return blocked(p, NULL);
+  return has_strips(p, NULL) ? strips(p, NULL) : blocked(p, NULL);
 }
 
 int mx_gemm_with_opened(const mx_gemm_product *p, const mx_gemm_opened *b) {
-  return p->m && p->n ? blocked(p, b) : 0;
+  if (p->m == 0 || p->n == 0) return 0;
+  return has_strips(p, b) ? strips(p, b) : blocked(p, b);
 }
 
 typedef struct {

@@ -35,7 +35,8 @@ int mx_gemm_batched(const mx_gemm_product *p, const mx_gemm_batch *batch);
 typedef struct mx_gemm_opened {
   void (*open)(const void *context, int64_t first, int64_t count, int64_t begin, int64_t k,
                float *out, int64_t ld);
-  /* The same as a panel out[k][width], further columns zero, if the kernels have a way to. */
+  /* The same as a panel out[k][width], further columns zero, if the kernels have a way to;
+   * true for k = 0 says so. */
   bool (*open_panel)(const void *context, int64_t first, int64_t count, int64_t begin, int64_t k,
                      int width, float *out);
   const void *context;

@@ -11,6 +11,8 @@
 
 #define ROWS_AT_A_TIME 16
 #define MOST_FEW 32       /* rows of x; beyond, opening the weights once costs less */
+#define MOST_STORED 2     /* rows of integers, where the kernels can keep floats instead: */
+#define MOST_SOME 8       /* up to this many; beyond, panels cost less */
 #define GRAIN_BYTES 16384 /* of weights: what is worth waking a thread for */
 #define SPAN 512          /* columns that a task of the untransposed product holds as floats */
 
@@ -111,6 +113,33 @@ static int few_rows(job *j) {
   return finite ? 0 : many_rows(p, j->m, j->x.rows); /* integers cannot hold infinities */
 }
 
+static void run_some(void *context, int64_t begin, int64_t end) {
+  const job *j = context;
+  const mx_qmm_product *p = j->p;
+  mx_k->qmm_some(&p->w, j->floats, j->x.rows, p->k, begin, end,
+                 element(p->out, j->m * p->ldo, p->dtype), p->ldo, p->dtype);
+}
+
+static void load_some(void *context, int64_t begin, int64_t end) {
+  const job *j = context;
+  const mx_qmm_product *p = j->p;
+  for (int64_t m = begin; m < end; m++)
+    mx_k->qmm_some_load(p->w.bits, p->k, element(p->x, (j->m + m) * p->ldx, p->dtype), p->dtype,
+                        j->floats, (j->x.rows + 3) / 4 * 4, m);
+}
+
+/* Rows of x as floats, their number brought to a multiple of 4. */
+static int some_rows(job *j) {
+  int64_t rows = (j->x.rows + 3) / 4 * 4;
+  mx_buffer *work = mx_buffer_new((size_t)(rows * mx_k->qmm_some_floats(j->p->k)) * sizeof(float));
+  if (!work) return -1;
+  j->floats = work->data;
+  mx_pool_run(rows, 1, load_some, j);
+  mx_pool_run(j->p->n, 32, run_some, j);
+  mx_buffer_release(work);
+  return 0;
+}
+
 /* Columns of out, in groups: out = sum over k of x[k] * row k of W. */
 static void run_groups(void *context, int64_t begin, int64_t end) {
   const job *j = context;
@@ -144,7 +173,9 @@ static int few_rows_untransposed(job *j) {
 }
 
 int mx_qmm(const mx_qmm_product *p) {
-  if (p->m > MOST_FEW) return many_rows(p, 0, p->m);
+  int64_t stored = p->m * (p->dtype == MX_FLOAT32 ? 2 : 1);
+  bool some = p->transpose && stored > MOST_STORED && mx_k->qmm_some_floats(p->k);
+  if (p->m > (some ? MOST_SOME : MOST_FEW)) return many_rows(p, 0, p->m);
   for (int64_t m = 0; m < p->m; m += ROWS_AT_A_TIME) {
     int64_t rows = p->m - m < ROWS_AT_A_TIME ? p->m - m : ROWS_AT_A_TIME;
     job j = {.p = p,
@@ -154,7 +185,7 @@ int mx_qmm(const mx_qmm_product *p) {
                    .bits = p->w.bits,
                    .group = p->w.group,
                    .parts = p->dtype == MX_FLOAT32 ? 2 : 1}};
-    if (p->transpose ? few_rows(&j) : few_rows_untransposed(&j)) return -1;
+    if (some ? some_rows(&j) : p->transpose ? few_rows(&j) : few_rows_untransposed(&j)) return -1;
   }
   return 0;
 }

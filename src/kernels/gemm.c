@@ -28,6 +28,7 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #endif
 #define DEPTH 384
 
+#define MICRO_INLINE static inline __attribute__((always_inline))
 #define MR ROWS
 #define NV VECTORS
 
@@ -87,6 +88,26 @@ static void double_finish(const double *sums, int64_t sums_stride, int64_t count
 mx_gemm_sizes MX_KERNEL(gemm_sizes)(mx_dtype dtype) {
   int lanes = BYTES / (dtype == MX_FLOAT64 ? 8 : 4);
   return (mx_gemm_sizes){ROWS, VECTORS * lanes, dtype == MX_FLOAT64 ? DEPTH / 2 : DEPTH};
+}
+
+/* Heights of strips: two that suit fewer rows than the tile's. */
+#define LOW (ROWS / 3)
+#define MIDDLE (2 * ROWS / 3)
+
+int MX_KERNEL(gemm_strip_rows)(int64_t m) {
+  int64_t strips = (m + ROWS - 1) / ROWS, each = (m + strips - 1) / strips;
+  return each <= LOW ? LOW : each <= MIDDLE ? MIDDLE : ROWS;
+}
+
+void MX_KERNEL(gemm_strip)(int64_t k, int rows, const float *a, const float *b, float *sums,
+                           bool add) {
+  const int64_t ld = VECTORS * (BYTES / 4);
+  if (rows == LOW)
+    single_tile(LOW, k, a, b, sums, ld, add);
+  else if (rows == MIDDLE)
+    single_tile(MIDDLE, k, a, b, sums, ld, add);
+  else
+    single_micro(k, a, b, sums, ld, add);
 }
 
 void MX_KERNEL(gemm_block)(const mx_gemm_block *block) {

@@ -72,6 +72,11 @@ typedef struct mx_gemv {
   K(void, gemm_pack,                                                                              \
     (const mx_gemm_source *s, int width, int64_t begin, int64_t end, bool left, void *packed))    \
   K(void, gemm_block, (const mx_gemm_block *block))                                               \
+  /* How many rows to pack together where there are m, too few for blocks. */                     \
+  K(int, gemm_strip_rows, (int64_t m))                                                            \
+  /* sums[rows][nr] = or += a panel of that many rows, of float32, times one of b. */             \
+  K(void, gemm_strip,                                                                             \
+    (int64_t k, int rows, const float *a, const float *b, float *sums, bool add))                 \
   /* sums[i * m + j] = w[begin + i] . x[j] for rows below end of w, in the type of x. */          \
   K(void, gemv_dot, (const mx_gemv *v, int64_t begin, int64_t end, void *sums))                   \
   /* sums[j * n + i] = sum over k of x[j][k] w[k][begin + i] for n = end - begin columns. */      \

@@ -1,33 +1,38 @@
 /* One micro-kernel, for numbers T in vectors V: included once a type, with NAME, T, LANES (of V),
- * MR and NV (vectors in nr) defined. Adds a panel product to, or stores it in, the mr x nr tile at
- * c. */
+ * MR and NV (vectors in nr) defined. Adds a panel product to, or stores it in, the rows x nr tile
+ * at c, `rows` at most mr. */
 typedef T NAME(vector) __attribute__((vector_size(sizeof(T) * LANES)));
 typedef T NAME(unaligned) __attribute__((vector_size(sizeof(T) * LANES), aligned(sizeof(T))));
 
-static void NAME(micro)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
+MICRO_INLINE void NAME(tile)(int rows, int64_t k, const T *a, const T *b, T *c, int64_t ld,
+                             bool add) {
   NAME(vector) sum[MR][NV];
 #pragma GCC unroll 16
-  for (int i = 0; i < MR; i++)
+  for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) sum[i][j] = (NAME(vector)){0};
 #pragma GCC unroll 2
-  for (; k > 0; k--, a += MR, b += NV * LANES) {
+  for (; k > 0; k--, a += rows, b += NV * LANES) {
     NAME(vector) row[NV];
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) row[j] = *(const NAME(unaligned) *)(b + j * LANES);
     __builtin_prefetch(b + 8 * NV * LANES);
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i++)
+    for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
       for (int j = 0; j < NV; j++) sum[i][j] += a[i] * row[j];
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < MR; i++)
+  for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) {
       NAME(unaligned) *to = (NAME(unaligned) *)(c + i * ld + j * LANES);
       *to = add ? *to + sum[i][j] : sum[i][j];
     }
+}
+
+static void NAME(micro)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
+  NAME(tile)(MR, k, a, b, c, ld, add);
 }
 
 /* Row-wise: out[i] = alpha * sums[i] + beta * c[i] for values of type T. */

@@ -34,7 +34,7 @@ V_INLINE void pack_square(const mx_gemm_source *s, int64_t row, int64_t rows, in
   }
   vf_transpose(v);
   for (int j = 0; j < depth; j++)
-    if (j + 1 < depth || width % VW == 0)
+    if (width % VW == 0 || (depth - j) * width >= VW)
       vf_store(out + j * width, v[j]); /* what is written too far, the next store writes again */
     else
       vf_store_part(out + j * width, v[j], width % VW);

@@ -54,6 +54,16 @@ typedef struct mx_qmm_x {
   K(void, qmm_vector,                                                                              \
     (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,            \
      mx_dtype dtype))                                                                              \
+  /* For rows of x that are kept as floats, at most 16 and a multiple of 4: how many floats one    \
+   * takes (0: the instruction set has no such kernel); the filling of row m of `rows` from k      \
+   * elements; and out[m * ld + n] = x[m] . w[n] for n in [begin, end) and the                     \
+   * first m. */                                                                                   \
+  K(int64_t, qmm_some_floats, (int64_t k))                                                         \
+  K(void, qmm_some_load,                                                                           \
+    (int bits, int64_t k, const void *row, mx_dtype dtype, float *x, int64_t rows, int64_t m))     \
+  K(bool, qmm_some,                                                                                \
+    (const mx_qmm_weights *w, const float *x, int64_t rows, int64_t k, int64_t begin, int64_t end, \
+     void *out, int64_t ld, mx_dtype dtype))                                                       \
   /* out = scale * q + bias in float32, for groups [begin, begin + count) of row n. */             \
   K(void, qmm_open,                                                                                \
     (const mx_qmm_weights *w, int64_t n, int64_t begin, int64_t count, float *out))                \

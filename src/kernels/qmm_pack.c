@@ -8,7 +8,7 @@
 #ifdef __AVX512BW__
 
 #define ROWS 16
-#define MOST_GROUPS 16 /* of a row at a time */
+#define MOST_GROUPS 32 /* of a row at a time */
 
 /* Register d: 32-bit word d of each of sixteen rows. */
 INLINE void transpose(__m512i r[ROWS]) {
@@ -49,23 +49,57 @@ INLINE vf field(__m512i words, int bits, int j, vf table) {
   return _mm512_cvtepi32_ps(_mm512_and_si512(shifted, _mm512_set1_epi32(0xff)));
 }
 
-/* What is open of sixteen rows: their words' place, and scales and biases with rows in the lanes.
- */
+/* Sixteen rows that are being opened: where each stands, and its scales and biases with rows in the
+ * lanes. */
 typedef struct {
   const uint8_t *p[ROWS];
   float scales[MOST_GROUPS][ROWS], biases[MOST_GROUPS][ROWS];
 } rows16;
 
-INLINE void load_rows(const mx_qmm_weights *w, int64_t first, int64_t rows, int64_t begin,
-                      int64_t groups, mx_dtype dtype, rows16 *r) {
-  for (int i = 0; i < ROWS; i++) {
-    int64_t n = first + (i < rows ? i : rows - 1), at = n * w->groups + begin;
-    r->p[i] = w->packed + n * w->row_bytes + begin * w->group * w->bits / 8;
-    for (int64_t g = 0; g < groups; g++) {
-      r->scales[g][i] = i < rows ? float_at(w->scales, at + g, dtype) : 0;
-      r->biases[g][i] = i < rows ? float_at(w->biases, at + g, dtype) : 0;
+/* Groups [at, at + count) of each row of `values`, scales or biases, as floats; 0 for rows that
+ * there are not. They are transposed as the weights are, 16-bit floats in pairs. */
+static void open_values(const mx_qmm_weights *w, const void *values, int64_t first, int64_t rows,
+                        int64_t at, int64_t count, float (*out)[ROWS]) {
+  const bool wide = w->dtype == MX_FLOAT32;
+  __m512i v[ROWS];
+  for (int64_t g = 0; g < count; g += wide ? 16 : 32) {
+    int64_t left = count - g;
+    for (int i = 0; i < ROWS; i++) {
+      int64_t from = (first + i) * w->groups + at + g;
+      if (i >= rows)
+        v[i] = _mm512_setzero_si512();
+      else if (wide)
+        v[i] = _mm512_maskz_loadu_epi32((__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff),
+                                        (const float *)values + from);
+      else
+        v[i] = _mm512_maskz_loadu_epi16(left < 32 ? (1u << left) - 1 : 0xffffffff,
+                                        (const uint16_t *)values + from);
+    }
+    transpose(v);
+    for (int64_t d = 0; d < (wide ? left : (left + 1) / 2) && d < ROWS; d++) {
+      if (wide) {
+        vf_store(out[g + d], _mm512_castsi512_ps(v[d]));
+      } else if (w->dtype == MX_BFLOAT16) {
+        __m512i high = _mm512_set1_epi32((int)0xffff0000);
+        vf_store(out[g + 2 * d], _mm512_castsi512_ps(_mm512_slli_epi32(v[d], 16)));
+        vf_store(out[g + 2 * d + 1], _mm512_castsi512_ps(_mm512_and_si512(v[d], high)));
+      } else {
+        __m256i low = _mm512_cvtepi32_epi16(v[d]);
+        __m256i high = _mm512_cvtepi32_epi16(_mm512_srli_epi32(v[d], 16));
+        vf_store(out[g + 2 * d], _mm512_cvtph_ps(low));
+        vf_store(out[g + 2 * d + 1], _mm512_cvtph_ps(high));
+      }
     }
   }
+}
+
+static void load_rows(const mx_qmm_weights *w, int64_t first, int64_t rows, int64_t begin,
+                      int64_t groups, rows16 *r) {
+  for (int i = 0; i < ROWS; i++)
+    r->p[i] = w->packed + (first + (i < rows ? i : rows - 1)) * w->row_bytes +
+              begin * w->group * w->bits / 8;
+  open_values(w, w->scales, first, rows, begin, groups, r->scales);
+  open_values(w, w->biases, first, rows, begin, groups, r->biases);
 }
 
 /* 64 bytes of each row, those beyond `bytes` zero; the lines two steps on are asked for. */
@@ -99,6 +133,8 @@ INLINE void open_columns(rows16 *r, int bits, int group, int64_t k, int width, f
   const int each = 32 / held, step = each * ROWS;
   vf table = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   if (bits == 2) table = _mm512_setr_ps(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+  vf scale = vf_zero(), bias = vf_zero();
+  int64_t g = 0;
   for (int64_t at = 0; at < k; at += step) {
     __m512i words[ROWS];
     int64_t weights = k - at < step ? k - at : step;
@@ -107,13 +143,12 @@ INLINE void open_columns(rows16 *r, int bits, int group, int64_t k, int width, f
     else
       load_words(r, weights * bits / 8, words);
     transpose(words);
-    vf scale = vf_zero(), bias = vf_zero();
     _Alignas(64) __m512i columns[ROWS];
     memcpy(columns, words, sizeof columns);
     for (int d = 0; d < weights / each; d++) {
-      if (d * each % group == 0) {
-        scale = vf_load(r->scales[(at + d * each) / group]);
-        bias = vf_load(r->biases[(at + d * each) / group]);
+      if (((at + d * each) & (group - 1)) == 0) {
+        scale = vf_load(r->scales[g]);
+        bias = vf_load(r->biases[g++]);
       }
 #pragma GCC unroll 16
       for (int j = 0; j < each; j++, out += width)
@@ -130,21 +165,10 @@ INLINE void open_panel(const mx_qmm_weights *w, int bits, int64_t first, int64_t
       rows16 r;
       int64_t deep = k - at < most ? k - at : most, rows = columns - c < ROWS ? columns - c : ROWS;
       float *to = out + at * width + c;
-      if (rows <= 0) {
-        for (int64_t i = 0; i < deep; i++) vf_store(to + i * width, vf_zero());
-        continue;
-      }
-      int64_t g = (begin + at) / w->group, groups = deep / w->group;
-      if (w->dtype == MX_BFLOAT16)
-        load_rows(w, first + c, rows, g, groups, MX_BFLOAT16, &r);
-      else
-        load_rows(w, first + c, rows, g, groups, w->dtype, &r);
-      if (w->group == 32)
-        open_columns(&r, bits, 32, deep, width, to);
-      else if (w->group == 64)
-        open_columns(&r, bits, 64, deep, width, to);
-      else
-        open_columns(&r, bits, 128, deep, width, to);
+      for (int64_t i = 0; rows <= 0 && i < deep; i++) vf_store(to + i * width, vf_zero());
+      if (rows <= 0) continue;
+      load_rows(w, first + c, rows, (begin + at) / w->group, deep / w->group, &r);
+      open_columns(&r, bits, w->group, deep, width, to);
     }
 }
 
