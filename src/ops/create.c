@@ -4,7 +4,7 @@
 #include "drivers/copy.h"
 #include "mlx/mx/cast.h"
 #include "ops/codecs.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 #include <limits.h>
 #include <math.h>
@@ -16,18 +16,43 @@ static bool eval_full(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive full = {.name = "Full", .eval = {eval_full}};
+static mx make_full(mx values);
+
+/* The values have been broadcast already. */
+static bool vjp_full(const mx_node *node, const mx *primals, const mx *cotangents,
+                     const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)node, (void)primals, (void)argnums, (void)count, (void)outputs;
+  return (vjps[0] = cotangents[0]) != NULL;
+}
+
+MX_LINEAR_JVP(jvp_full, t)
+
+static bool vmap_full(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  (void)node;
+  out_axes[0] = axes[0];
+  return (out[0] = make_full(in[0])) != NULL;
+}
+
+static const mx_primitive full = {.name = "Full",
+                                  .eval = {eval_full},
+                                  .vjp = vjp_full,
+                                  .jvp = jvp_full,
+                                  .vmap = vmap_full,
+                                  .output_shape = mx_shape_of_first};
+
+static mx make_full(mx values) {
+  return values ? mx_make(&full, NULL, mx_spec_like(values, values->dtype), values) : NULL;
+}
 
 mx mx_full(mx_ints shape, mx value, mx_dtype dtype) {
   for (int i = 0; i < shape.size; i++)
     if (shape.data[i] < 0) return mx_fail("[full] Negative dimensions not allowed.");
-  mx cast = mx_astype(value, dtype);
-  return mx_make(&full, NULL, ((mx_spec){dtype, shape.size, shape.data}),
-                 mx_broadcast_to(cast, shape));
+  return make_full(mx_broadcast_to(mx_astype(value, dtype), shape));
 }
 
 mx mx_full_like(mx a, mx value, mx_dtype dtype) {
-  return a ? mx_full((mx_ints){mx_shape_of(a), a->ndim}, value, dtype) : NULL;
+  mx both[2] = {a, mx_astype(value, dtype)};
+  return mx_broadcast_arrays(both, 2, both) ? make_full(both[1]) : NULL;
 }
 
 mx mx_zeros(mx_ints shape, mx_dtype dtype) { return mx_full(shape, mx_scalar(0, dtype), dtype); }
@@ -83,8 +108,23 @@ static bool eval_arange(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static const mx_primitive arange = {
-    .name = "Arange", .params_size = sizeof(arange_params), .eval = {eval_arange}};
+/* -1 where there is no such length. */
+static double arange_length(const arange_params *p) {
+  double length = ceil((p->stop - p->start) / p->step);
+  return length > INT_MAX ? -1 : length > 0 ? length : 0;
+}
+
+static int arange_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)in, (void)output;
+  shape[0] = (int)arange_length(MX_PARAMS(arange_params, node));
+  return 1;
+}
+
+/* Without inputs there is nothing to derive by, or to map over. */
+static const mx_primitive arange = {.name = "Arange",
+                                    .params_size = sizeof(arange_params),
+                                    .eval = {eval_arange},
+                                    .output_shape = arange_shape};
 
 mx mx_arange(double start, double stop, double step, mx_dtype dtype) {
   if (dtype == MX_BOOL) return mx_fail("bool not supported for arange.");
@@ -92,10 +132,10 @@ mx mx_arange(double start, double stop, double step, mx_dtype dtype) {
     return mx_fail("[arange] Cannot compute length.");
   if (isinf(step) && (step > 0 ? start < stop : start > stop))
     return mx_reshape(mx_scalar(start, dtype), MX_INTS(1));
-  double length = ceil((stop - start) / step);
-  if (length > INT_MAX) return mx_fail("[arange] Maximum size exceeded.");
-  int shape[1] = {length > 0 ? (int)length : 0};
   arange_params p = {start, stop, step};
+  double length = arange_length(&p);
+  if (length < 0) return mx_fail("[arange] Maximum size exceeded.");
+  int shape[1] = {(int)length};
   return mx_make_node(&arange, &p, (mx_spec){dtype, 1, shape}, NULL, 0);
 }
 

@@ -1,16 +1,16 @@
-/* Gathers and scatters by index arrays, and masked stores. */
+/* Gathers and scatters of slices by index arrays. */
 #include "mlx/mx/index.h"
-#include "base/alloc.h"
 #include "drivers/index.h"
 #include "mlx/mx/cast.h"
+#include "mlx/mx/create.h"
+#include "mlx/mx/elementwise.h"
+#include "ops/index.h"
 #include "ops/codecs.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* What scatters write to: row-major memory with a's elements, a's own where it is given up. */
-static bool writable_copy(mx out, mx a) {
+bool mx_out_scattered(mx out, mx a) {
   if (mx_out_donate(out, a)) return true;
   if (!mx_out_alloc(out)) return false;
   mx_copy_row_major(out->data, a);
@@ -59,16 +59,92 @@ static int gather_shape(const mx_node *node, const mx *in, int output, int *shap
   return places + p->ndim;
 }
 
+static mx gather_again(const mx_node *node, mx a, const mx *indices) {
+  const gather_params *p = MX_PARAMS(gather_params, node);
+  return mx_gather(a, indices, p->count, (mx_ints){p->axes, p->count},
+                   (mx_ints){p->slice_sizes, p->ndim});
+}
+
+static bool vjp_gather(const mx_node *node, const mx *primals, const mx *cotangents,
+                       const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  const gather_params *p = MX_PARAMS(gather_params, node);
+  for (int i = 0; i < count; i++) {
+    vjps[i] = mx_zeros_like(primals[argnums[i]]);
+    if (argnums[i] == 0 && cotangents[0]->size)
+      vjps[i] = mx_scatter_add(vjps[i], primals + 1, p->count, cotangents[0],
+                               (mx_ints){p->axes, p->count});
+    if (!vjps[i]) return false;
+  }
+  return true;
+}
+
+static bool jvp_gather(const mx_node *node, const mx *primals, const mx *tangents,
+                       const int *argnums, int count, mx *jvps) {
+  if (count > 1 || argnums[0]) {
+    mx_fail("[gather] Cannot calculate JVP with respect to indices.");
+    return false;
+  }
+  return (jvps[0] = gather_again(node, tangents[0], primals + 1)) != NULL;
+}
+
+/* Index arrays of a dtype that holds slices' numbers, too; those of a mapping along one axis. */
+static bool map_indices(const mx *in, const int *axes, int count, int to, mx *indices) {
+  for (int i = 0; i < count; i++) {
+    mx a = axes[i] < 0 && to >= 0 ? mx_expand_dims(in[i], MX_INTS(to)) : in[i];
+    if (axes[i] >= 0 && axes[i] != to) a = mx_moveaxis(a, axes[i], to);
+    if (a && mx_dtype_size(a->dtype) < 4) a = mx_astype(a, MX_INT32);
+    if (!(indices[i] = a)) return false;
+  }
+  return true;
+}
+
+/* 0, 1, ... along `axis` of `ndim`, the others of length 1. */
+static mx numbers(int length, int axis, int ndim, mx_dtype dtype) {
+  int shape[MX_MAX_NDIM];
+  for (int i = 0; i < ndim; i++) shape[i] = i == axis ? length : 1;
+  return mx_reshape(mx_arange(0, length, 1, dtype), (mx_ints){shape, ndim});
+}
+
+/* A mapped array has one more axis to take slices along: where the indices are the same for all,
+ * whole; else at the slice's own number. */
+static bool vmap_gather(const mx_node *node, const mx *in, const int *axes, mx *out,
+                        int *out_axes) {
+  const gather_params *p = MX_PARAMS(gather_params, node);
+  int sizes[MX_MAX_NDIM], along[MX_MAX_NDIM], count = p->count, places = 0, at = -1;
+  mx indices[MX_MAX_NDIM];
+  for (int i = 0; i < count && at < 0; i++) at = axes[i + 1];
+  if (!map_indices(in + 1, axes + 1, count, at, indices)) return false;
+  if (count) places = indices[0]->ndim;
+  bool mapped = axes[0] >= 0, each = mapped && at >= 0;
+  int length = mx_batch_length(in, axes, node->input_count);
+  for (int i = 0; i < count; i++) along[i] = p->axes[i] + (mapped && p->axes[i] >= axes[0]);
+  for (int i = 0, k = 0; i < p->ndim + mapped; i++)
+    sizes[i] = mapped && i == axes[0] ? (each ? 1 : length) : p->slice_sizes[k++];
+  if (each) {
+    indices[count] = numbers(length, at, places, indices[0]->dtype);
+    along[count++] = axes[0];
+  }
+  mx slices =
+      mx_gather(in[0], indices, count, (mx_ints){along, count}, (mx_ints){sizes, p->ndim + mapped});
+  out_axes[0] = at >= 0 ? at : places + axes[0];
+  out[0] = each ? mx_squeeze(slices, MX_INTS(places + axes[0])) : slices;
+  return out[0] != NULL;
+}
+
 static const mx_primitive gather = {.name = "Gather",
                                     .params_size = sizeof(gather_params),
                                     .eval = {eval_gather},
+                                    .vjp = vjp_gather,
+                                    .jvp = jvp_gather,
+                                    .vmap = vmap_gather,
                                     .output_shape = gather_shape};
 
 static bool eval_scatter(const mx_node *node, const mx *in, const mx *out) {
   const scatter_params *p = MX_PARAMS(scatter_params, node);
   mx_index arrays[MX_MAX_NDIM];
   mx updates = in[node->input_count - 1];
-  if (!writable_copy(out[0], in[0])) return false;
+  if (!mx_out_scattered(out[0], in[0])) return false;
   mx_indices indices = indices_of(in + 1, p->count, p->axes, arrays);
   if (updates->size)
     mx_drive_scatter(p->kind, out[0]->dtype, out[0]->data, out[0]->ndim, mx_shape_of(out[0]),
@@ -77,16 +153,133 @@ static bool eval_scatter(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static int like_first(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)node, (void)output;
-  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
-  return in[0]->ndim;
+/* ---- Rules of scatter ---- */
+
+static mx make_scatter(mx_scatter_kind kind, mx a, const mx *indices, int count, mx updates,
+                       mx_ints axes);
+
+/* A scatter as its rules see it. */
+typedef struct {
+  const scatter_params *p;
+  const mx *indices;
+  mx values, updates;
+} scattering;
+
+static scattering scattering_of(const mx_node *node, const mx *inputs) {
+  return (scattering){MX_PARAMS(scatter_params, node), inputs + 1, inputs[0],
+                      inputs[node->input_count - 1]};
+}
+
+static mx scatter_to(const scattering *s, mx_scatter_kind kind, mx a, mx updates) {
+  return make_scatter(kind, a, s->indices, s->p->count, updates,
+                      (mx_ints){s->p->axes, s->p->count});
+}
+
+/* The slices of `a` where the updates lie. */
+static mx gather_from(const scattering *s, mx a) {
+  int places = s->p->count ? s->indices[0]->ndim : 0;
+  mx_ints sizes = {mx_shape_of(s->updates) + places, a ? a->ndim : 0};
+  return mx_gather(a, s->indices, s->p->count, (mx_ints){s->p->axes, s->p->count}, sizes);
+}
+
+/* The product of the others, for each update: those that are 0 are counted apart. */
+static mx other_factors(const scattering *s) {
+  mx zero = mx_scalar(0, s->updates->dtype), one = mx_scalar(1, s->updates->dtype);
+  mx is_zero = mx_equal(s->updates, zero), factors = mx_where(is_zero, one, s->updates);
+  mx zeros = mx_scatter_add(mx_full_like(s->values, mx_int(0), MX_INT32), s->indices, s->p->count,
+                            mx_astype(is_zero, MX_INT32), (mx_ints){s->p->axes, s->p->count});
+  mx product = gather_from(s, scatter_to(s, MX_SCATTER_PROD, s->values, factors));
+  mx others = mx_subtract(gather_from(s, zeros), mx_astype(is_zero, MX_INT32));
+  return mx_where(mx_equal(others, mx_int(0)), mx_divide(product, factors), zero);
+}
+
+/* How an array's element, and an update's, changes the result. Of equal ones, a maximum or minimum
+ * follows each. NULL where the change passes as it is. */
+static mx slope_of_values(const scattering *s, mx result) {
+  if (s->p->kind == MX_SCATTER_PROD)
+    return scatter_to(s, MX_SCATTER_PROD, mx_ones_like(s->values), s->updates);
+  return mx_astype(mx_equal(result, s->values), s->values->dtype);
+}
+static mx slope_of_updates(const scattering *s, mx result) {
+  if (s->p->kind == MX_SCATTER_PROD) return other_factors(s);
+  return mx_astype(mx_equal(gather_from(s, result), s->updates), s->updates->dtype);
+}
+
+static bool selects(const scattering *s) {
+  return s->p->kind != MX_SCATTER_SET && s->p->kind != MX_SCATTER_ADD;
+}
+
+static mx pull_values(const scattering *s, mx result, mx cotangent) {
+  if (selects(s)) return mx_multiply(cotangent, slope_of_values(s, result));
+  if (s->p->kind == MX_SCATTER_ADD) return cotangent;
+  return scatter_to(s, MX_SCATTER_SET, cotangent, mx_zeros_like(s->updates));
+}
+
+static bool vjp_scatter(const mx_node *node, const mx *primals, const mx *cotangents,
+                        const int *argnums, int count, const mx *outputs, mx *vjps) {
+  scattering s = scattering_of(node, primals);
+  for (int i = 0; i < count; i++) {
+    if (argnums[i] == 0) {
+      vjps[i] = pull_values(&s, outputs[0], cotangents[0]);
+    } else if (argnums[i] == node->input_count - 1) {
+      vjps[i] = gather_from(&s, cotangents[0]);
+      if (selects(&s)) vjps[i] = mx_multiply(vjps[i], slope_of_updates(&s, outputs[0]));
+    } else {
+      vjps[i] = mx_fail("[scatter] Cannot calculate VJP with respect to indices.");
+    }
+    if (!vjps[i]) return false;
+  }
+  return true;
+}
+
+static bool jvp_scatter(const mx_node *node, const mx *primals, const mx *tangents,
+                        const int *argnums, int count, mx *jvps) {
+  int last = node->input_count - 1;
+  scattering s = scattering_of(node, primals);
+  for (int i = 0; i < count; i++)
+    if (argnums[i] && argnums[i] != last) {
+      mx_fail("[scatter] Cannot calculate JVP with respect to indices.");
+      return false;
+    }
+  mx t = mx_tangent_of(primals, tangents, argnums, count, 0);
+  mx u = mx_tangent_of(primals, tangents, argnums, count, last);
+  if (!selects(&s)) return (jvps[0] = scatter_to(&s, s.p->kind, t, u)) != NULL;
+  mx result = scatter_to(&s, s.p->kind, s.values, s.updates);
+  t = mx_multiply(t, slope_of_values(&s, result));
+  u = mx_multiply(u, slope_of_updates(&s, result));
+  return (jvps[0] = scatter_to(&s, MX_SCATTER_ADD, t, u)) != NULL;
+}
+
+/* Slice by slice into one array: the slice's number is one more index. */
+static bool vmap_scatter(const mx_node *node, const mx *in, const int *axes, mx *out,
+                         int *out_axes) {
+  const scatter_params *p = MX_PARAMS(scatter_params, node);
+  int last = node->input_count - 1, count = p->count, along[MX_MAX_NDIM + 1] = {0};
+  int length = mx_batch_length(in, axes, last + 1), shape[MX_MAX_NDIM];
+  mx indices[MX_MAX_NDIM + 1], values = mx_batched(in[0], axes[0], length);
+  mx updates = mx_batched(in[last], axes[last], length);
+  if (!values || !updates || !map_indices(in + 1, axes + 1, count, 0, indices + 1)) return false;
+  int places = count ? indices[1]->ndim : 1;
+  indices[0] = numbers(length, 0, places, count ? (mx_dtype)indices[1]->dtype : MX_INT32);
+  for (int i = 0; i < count; i++) along[i + 1] = p->axes[i] + 1;
+  mx_copy_ints(shape, mx_shape_of(updates), places);
+  for (int i = 0; i <= count; i++)
+    indices[i] = mx_broadcast_to(indices[i], (mx_ints){shape, places});
+  out_axes[0] = 0;
+  out[0] = make_scatter(p->kind, values, indices, count + 1,
+                        mx_expand_dims(updates, MX_INTS(places)), (mx_ints){along, count + 1});
+  return out[0] != NULL;
 }
 
 static const mx_primitive scatter = {.name = "Scatter",
                                      .params_size = sizeof(scatter_params),
                                      .eval = {eval_scatter},
-                                     .output_shape = like_first};
+                                     .vjp = vjp_scatter,
+                                     .jvp = jvp_scatter,
+                                     .vmap = vmap_scatter,
+                                     .output_shape = mx_shape_of_first};
+
+/* ---- Constructors ---- */
 
 /* What gather and scatter ask of their index arrays and axes. */
 static bool check_indices(const char *op, mx a, const mx *indices, int count, mx_ints axes) {
@@ -227,220 +420,6 @@ mx mx_scatter_min(mx a, const mx *indices, int count, mx updates, mx_ints axes) 
   return make_scatter(MX_SCATTER_MIN, a, indices, count, updates, axes);
 }
 
-/* ---- take ---- */
-
-static bool check_take_axis(mx a, int axis) {
-  if (axis + a->ndim >= 0 && axis < a->ndim) return true;
-  mx_fail("[take] Received invalid axis %d for array with %d dimensions.", axis, a->ndim);
-  return false;
-}
-
-mx mx_take_with(mx a, mx indices, mx_axis_args args) {
-  if (!a || !indices) return NULL;
-  if (args.axis == MX_NO_AXIS) return mx_take(mx_flatten(a, 0, -1), indices, .axis = 0);
-  if (!check_take_axis(a, args.axis)) return NULL;
-  int axis = args.axis + (args.axis < 0 ? a->ndim : 0), slice_sizes[MX_MAX_NDIM];
-  if (!mx_shape_of(a)[axis] && indices->size)
-    return mx_fail("[take] Cannot do a non-empty take from an empty axis.");
-  mx_copy_ints(slice_sizes, mx_shape_of(a), a->ndim);
-  slice_sizes[axis] = 1;
-  mx out = mx_gather(a, &indices, 1, MX_INTS(axis), (mx_ints){slice_sizes, a->ndim});
-  if (!out) return NULL;
-  if (axis) { /* the indices' axes go where the axis was */
-    int order[MX_MAX_NDIM], n = 0;
-    for (int i = 0; i < axis; i++) order[n++] = indices->ndim + i;
-    for (int i = 0; i < indices->ndim; i++) order[n++] = i;
-    for (; n < out->ndim; n++) order[n] = n;
-    out = mx_transpose(out, .axes = {order, out->ndim});
-  }
-  return mx_squeeze(out, MX_INTS(indices->ndim + axis));
-}
-
-mx mx_take_one_with(mx a, int index, mx_axis_args args) {
-  if (!a) return NULL;
-  if (args.axis == MX_NO_AXIS) return mx_take_one(mx_flatten(a, 0, -1), index, .axis = 0);
-  if (!check_take_axis(a, args.axis)) return NULL;
-  if (!a->size)
-    return mx_fail("[take] Cannot do a non-empty take from an array with zero elements.");
-  int axis = args.axis + (args.axis < 0 ? a->ndim : 0), length = mx_shape_of(a)[axis];
-  int at = index + (index < 0 ? length : 0);
-  at = at < 0 ? 0 : at >= length ? length - 1 : at;
-  return mx_squeeze(mx_slice_axis(a, axis, at, at + 1), MX_INTS(axis));
-}
-
-/* ---- along an axis: inputs are the array, the indices, and for scatters the updates ---- */
-
-typedef struct {
-  mx_scatter_kind kind; /* scatters only */
-  int axis;
-} axis_params;
-
-static bool eval_gather_axis(const mx_node *node, const mx *in, const mx *out) {
-  int axis = MX_PARAMS(axis_params, node)->axis;
-  if (!mx_out_alloc(out[0])) return false;
-  if (out[0]->size)
-    mx_drive_gather_axis(in[0]->dtype, in[0]->data, mx_strides_of(in[0]), mx_shape_of(in[0])[axis],
-                         in[1]->dtype, in[1]->data, mx_strides_of(in[1]), in[1]->ndim,
-                         mx_shape_of(in[1]), axis, out[0]->data);
-  return true;
-}
-
-static int like_second(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)node, (void)output;
-  mx_copy_ints(shape, mx_shape_of(in[1]), in[1]->ndim);
-  return in[1]->ndim;
-}
-
-static const mx_primitive gather_axis = {.name = "GatherAxis",
-                                         .params_size = sizeof(axis_params),
-                                         .eval = {eval_gather_axis},
-                                         .output_shape = like_second};
-
-static bool eval_scatter_axis(const mx_node *node, const mx *in, const mx *out) {
-  const axis_params *p = MX_PARAMS(axis_params, node);
-  if (!writable_copy(out[0], in[0])) return false;
-  mx_drive_scatter_axis(p->kind, out[0]->dtype, out[0]->data, mx_strides_of(out[0]),
-                        mx_shape_of(out[0])[p->axis], in[1]->dtype, in[1]->data,
-                        mx_strides_of(in[1]), in[2]->data, mx_strides_of(in[2]), in[1]->ndim,
-                        mx_shape_of(in[1]), p->axis);
-  return true;
-}
-
-static const mx_primitive scatter_axis = {.name = "ScatterAxis",
-                                          .params_size = sizeof(axis_params),
-                                          .eval = {eval_scatter_axis},
-                                          .output_shape = like_first};
-
-/* Broadcasts the arrays against each other along all axes but one. */
-static bool broadcast_but_axis(const char *op, mx *arrays, int count, int axis) {
-  int shape[MX_MAX_NDIM], ndim = arrays[0]->ndim;
-  mx_copy_ints(shape, mx_shape_of(arrays[0]), ndim);
-  for (int k = 1; k < count; k++)
-    for (int i = 0; i < ndim; i++) {
-      int n = mx_shape_of(arrays[k])[i];
-      if (i == axis || n == shape[i] || n == 1) continue;
-      if (shape[i] != 1) {
-        mx_fail("[%s] Shapes %s and %s cannot be broadcast along axis %d.", op,
-                mx_shape_text_of(arrays[0]), mx_shape_text_of(arrays[k]), i);
-        return false;
-      }
-      shape[i] = n;
-    }
-  for (int k = 0; k < count; k++) {
-    shape[axis] = mx_shape_of(arrays[k])[axis];
-    if (!(arrays[k] = mx_broadcast_to(arrays[k], (mx_ints){shape, ndim}))) return false;
-  }
-  return true;
-}
-
-/* The axis made non-negative, or -1 after mx_fail; indices must be integers with a's rank. */
-static int check_along(const char *op, mx a, mx indices, int axis) {
-  if (axis + a->ndim < 0 || axis >= a->ndim)
-    mx_fail("[%s] Received invalid axis for array with %d dimensions.", op, a->ndim);
-  else if (indices->ndim != a->ndim)
-    mx_fail("[%s] Indices of dimension %d does not match array of dimension %d.", op, indices->ndim,
-            a->ndim);
-  else if (!mx_is_subdtype(indices->dtype, MX_KIND_INTEGER))
-    mx_fail("[%s] Indices must be integral; these are %s.", op, mx_dtype_name(indices->dtype));
-  else
-    return axis + (axis < 0 ? a->ndim : 0);
-  return -1;
-}
-
-mx mx_take_along_axis_with(mx a, mx indices, mx_axis_args args) {
-  if (!a || !indices) return NULL;
-  if (args.axis == MX_NO_AXIS) return mx_take_along_axis(mx_flatten(a, 0, -1), indices, .axis = 0);
-  axis_params p = {.axis = check_along("take_along_axis", a, indices, args.axis)};
-  mx inputs[2] = {a, indices};
-  if (p.axis < 0 || !broadcast_but_axis("take_along_axis", inputs, 2, p.axis)) return NULL;
-  if (!mx_shape_of(a)[p.axis] && inputs[1]->size)
-    return mx_fail("[take_along_axis] Cannot take from axis %d of shape %s, which is empty.",
-                   args.axis, mx_shape_text_of(a));
-  return mx_make_node(&gather_axis, &p, mx_spec_like(inputs[1], a->dtype), inputs, 2);
-}
-
-static mx make_scatter_axis(mx_scatter_kind kind, const char *op, mx a, mx indices, mx values,
-                            int axis) {
-  if (!a || !indices || !values) return NULL;
-  axis_params p = {.kind = kind, .axis = check_along(op, a, indices, axis)};
-  if (p.axis < 0) return NULL;
-  if (!a->size) return mx_same(a);
-  mx updates = mx_astype(values, a->dtype);
-  if (updates && updates->ndim > indices->ndim) {
-    int leading[MX_MAX_NDIM], extra = updates->ndim - indices->ndim;
-    for (int i = 0; i < extra; i++) leading[i] = i;
-    updates = mx_squeeze(updates, (mx_ints){leading, extra});
-  }
-  mx inputs[3] = {a, indices, updates};
-  if (!mx_broadcast_pair(inputs + 1, inputs + 2)) return NULL;
-  if (!broadcast_but_axis(op, inputs, 3, p.axis)) return NULL;
-  return mx_make_node(&scatter_axis, &p, mx_spec_like(inputs[0], a->dtype), inputs, 3);
-}
-
-mx mx_put_along_axis_with(mx a, mx indices, mx values, mx_axis_args args) {
-  if (!a || args.axis != MX_NO_AXIS)
-    return make_scatter_axis(MX_SCATTER_SET, "put_along_axis", a, indices, values, args.axis);
-  mx flat =
-      make_scatter_axis(MX_SCATTER_SET, "put_along_axis", mx_flatten(a, 0, -1), indices, values, 0);
-  return mx_reshape(flat, (mx_ints){mx_shape_of(a), a->ndim});
-}
-
-mx mx_scatter_add_axis(mx a, mx indices, mx values, int axis) {
-  return make_scatter_axis(MX_SCATTER_ADD, "scatter_add_axis", a, indices, values, axis);
-}
-
-/* ---- masked scatter: the array, the mask and the values, each with a leading batch axis ---- */
-
-static bool eval_masked_scatter(const mx_node *node, const mx *in, const mx *out) {
-  (void)node;
-  mx_buffer *temporary;
-  if (!writable_copy(out[0], in[0])) return false;
-  if (!out[0]->size) return true;
-  const void *values = mx_row_major_data(in[2], &temporary);
-  if (!values && in[2]->size) return false;
-  int status = mx_drive_masked_scatter(out[0]->dtype, out[0]->data, out[0]->ndim,
-                                       mx_shape_of(out[0]), in[1]->data, mx_strides_of(in[1]),
-                                       values, (int64_t)in[2]->size / mx_shape_of(in[0])[0]);
-  mx_buffer_release(temporary);
-  return status == 0;
-}
-
-static const mx_primitive masked_scatter = {
-    .name = "MaskedScatter", .eval = {eval_masked_scatter}, .output_shape = like_first};
-
-/* value broadcast to [masked places, a's axes that the mask lacks]; a first axis of its own stays.
- */
-static mx masked_values(mx a, mx mask, mx value) {
-  int ndim = a->ndim - mask->ndim + 1, shape[MX_MAX_NDIM + 1];
-  for (int i = 1; i < ndim; i++) shape[i] = mx_shape_of(a)[mask->ndim + i - 1];
-  shape[0] = value->ndim == ndim ? mx_shape_of(value)[0] : (int)mask->size;
-  return mx_broadcast_to(value, (mx_ints){shape, ndim});
-}
-
-mx mx_masked_scatter(mx a, mx mask, mx value) {
-  if (!a || !mask || !value) return NULL;
-  if (mask->dtype != MX_BOOL) return mx_fail("[masked_scatter] The mask has to be boolean.");
-  if (mask->ndim > a->ndim)
-    return mx_fail("[masked_scatter] The mask cannot have more dimensions than the target.");
-  int unmasked = a->ndim - mask->ndim, shape[MX_MAX_NDIM];
-  if (value->ndim > unmasked + 1)
-    return mx_fail("[masked_scatter] Value array shape must be broadcastable with the last %d "
-                   "dimensions of the input.",
-                   unmasked);
-  if (mask->ndim && memcmp(mx_shape_of(mask), mx_shape_of(a), (size_t)mask->ndim * sizeof(int)))
-    return mx_fail("[masked_scatter] The boolean mask should have the same shape as the beginning "
-                   "of the indexed array but the mask has shape %s and the array has shape %s",
-                   mx_shape_text_of(mask), mx_shape_text_of(a));
-  for (int i = 0; i < a->ndim; i++) shape[i] = i < mask->ndim ? mx_shape_of(mask)[i] : 1;
-  mx wide = mx_broadcast_to(mx_reshape(mask, (mx_ints){shape, a->ndim}),
-                            (mx_ints){mx_shape_of(a), a->ndim});
-  mx inputs[3] = {a, wide, masked_values(a, mask, mx_astype(value, a->dtype))};
-  for (int i = 0; i < 3; i++)
-    if (!(inputs[i] = mx_expand_dims(inputs[i], MX_INTS(0)))) return NULL;
-  mx out = mx_make_node(&masked_scatter, NULL, mx_spec_like(inputs[0], a->dtype), inputs, 3);
-  return mx_squeeze(out, MX_INTS(0));
-}
-
 /* ---- In MLX's files ---- */
 
 static const mx_codec *visit_gather(mx_state *s, const mx_codec *codec, void *params) {
@@ -457,13 +436,8 @@ static bool build_gather(const mx_build *b) {
          MX_BUILT(b, b->count, mx_gather(b->in[0], b->in + 1, p->count, axes, sizes));
 }
 
-/* MLX's numbers of the kinds, in its two classes. */
-static const mx_scatter_kind scatter_kinds[] = {MX_SCATTER_MAX, MX_SCATTER_MIN, MX_SCATTER_ADD,
-                                                MX_SCATTER_PROD, MX_SCATTER_SET};
-static const mx_scatter_kind axis_kinds[] = {MX_SCATTER_ADD, MX_SCATTER_SET};
-
-static bool visit_kind(mx_state *s, mx_scatter_kind *kind, const mx_scatter_kind *kinds,
-                       int count) {
+bool mx_visit_scatter_kind(mx_state *s, mx_scatter_kind *kind, const mx_scatter_kind *kinds,
+                           int count) {
   int number = 0;
   while (s->mode == MX_STATE_WRITE && kinds[number] != *kind) number++;
   mx_state_int(s, &number);
@@ -472,9 +446,12 @@ static bool visit_kind(mx_state *s, mx_scatter_kind *kind, const mx_scatter_kind
   return true;
 }
 
+static const mx_scatter_kind kinds[] = {MX_SCATTER_MAX, MX_SCATTER_MIN, MX_SCATTER_ADD,
+                                        MX_SCATTER_PROD, MX_SCATTER_SET};
+
 static const mx_codec *visit_scatter(mx_state *s, const mx_codec *codec, void *params) {
   scatter_params *p = params;
-  bool known = visit_kind(s, &p->kind, scatter_kinds, 5);
+  bool known = mx_visit_scatter_kind(s, &p->kind, kinds, 5);
   mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
   return known ? codec : NULL;
 }
@@ -487,41 +464,6 @@ static bool build_scatter(const mx_build *b) {
                                (mx_ints){p->axes, p->count}));
 }
 
-static const mx_codec *visit_gather_axis(mx_state *s, const mx_codec *codec, void *params) {
-  mx_state_int(s, &((axis_params *)params)->axis);
-  return codec;
-}
-
-static bool build_gather_axis(const mx_build *b) {
-  const axis_params *p = b->params;
-  return MX_BUILT(b, 2, mx_take_along_axis(b->in[0], b->in[1], .axis = p->axis));
-}
-
-static const mx_codec *visit_scatter_axis(mx_state *s, const mx_codec *codec, void *params) {
-  axis_params *p = params;
-  bool known = visit_kind(s, &p->kind, axis_kinds, 2);
-  mx_state_int(s, &p->axis);
-  return known ? codec : NULL;
-}
-
-static bool build_scatter_axis(const mx_build *b) {
-  const axis_params *p = b->params;
-  if (p->kind == MX_SCATTER_ADD)
-    return MX_BUILT(b, 3, mx_scatter_add_axis(b->in[0], b->in[1], b->in[2], p->axis));
-  return MX_BUILT(b, 3, mx_put_along_axis(b->in[0], b->in[1], b->in[2], .axis = p->axis));
-}
-
-static bool build_masked_scatter(const mx_build *b) {
-  return MX_BUILT(b, 3, mx_masked_scatter(b->in[0], b->in[1], b->in[2]));
-}
-
-#define CLASS(shown, it, visitor) \
-  { .name = shown, .primitive = &it, .visit = visitor, .build = build_##it }
-const mx_codec mx_index_codecs[] = {
-    CLASS("Gather", gather, visit_gather),
-    CLASS("Scatter", scatter, visit_scatter),
-    CLASS("GatherAxis", gather_axis, visit_gather_axis),
-    CLASS("ScatterAxis", scatter_axis, visit_scatter_axis),
-    CLASS("MaskedScatter", masked_scatter, NULL),
-    {0},
-};
+#define CLASS(shown, it) \
+  { .name = shown, .primitive = &it, .visit = visit_##it, .build = build_##it }
+const mx_codec mx_index_codecs[] = {CLASS("Gather", gather), CLASS("Scatter", scatter), {0}};

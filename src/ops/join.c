@@ -3,8 +3,10 @@
 #include "drivers/copy.h"
 #include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
+#include "mlx/mx/elementwise.h"
+#include "mlx/mx/reduce.h"
 #include "ops/codecs.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +39,46 @@ static int concatenate_shape(const mx_node *node, const mx *in, int output, int 
   return in[0]->ndim;
 }
 
+static bool vjp_concatenate(const mx_node *node, const mx *primals, const mx *cotangents,
+                            const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  int axis = MX_PARAMS(concatenate_params, node)->axis, start = 0;
+  for (int i = 0, next = 0; i < node->input_count && next < count; i++) {
+    int stop = start + mx_shape_of(primals[i])[axis];
+    if (argnums[next] == i && !(vjps[next++] = mx_slice_axis(cotangents[0], axis, start, stop)))
+      return false;
+    start = stop;
+  }
+  return true;
+}
+
+static bool jvp_concatenate(const mx_node *node, const mx *primals, const mx *tangents,
+                            const int *argnums, int count, mx *jvps) {
+  mx *parts = mx_xmalloc((size_t)node->input_count * sizeof *parts);
+  for (int i = 0; i < node->input_count; i++)
+    parts[i] = mx_tangent_of(primals, tangents, argnums, count, i);
+  jvps[0] = mx_concatenate(parts, node->input_count, MX_PARAMS(concatenate_params, node)->axis);
+  free(parts);
+  return jvps[0] != NULL;
+}
+
+static bool vmap_concatenate(const mx_node *node, const mx *in, const int *axes, mx *out,
+                             int *out_axes) {
+  int parts = node->input_count, length = mx_batch_length(in, axes, parts);
+  mx *batched = mx_xmalloc((size_t)parts * sizeof *batched);
+  for (int i = 0; i < parts; i++) batched[i] = mx_batched(in[i], axes[i], length);
+  out_axes[0] = 0;
+  out[0] = mx_concatenate(batched, parts, MX_PARAMS(concatenate_params, node)->axis + 1);
+  free(batched);
+  return out[0] != NULL;
+}
+
 static const mx_primitive concatenate = {.name = "Concatenate",
                                          .params_size = sizeof(concatenate_params),
                                          .eval = {eval_concatenate},
+                                         .vjp = vjp_concatenate,
+                                         .jvp = jvp_concatenate,
+                                         .vmap = vmap_concatenate,
                                          .output_shape = concatenate_shape};
 
 /* Checks the inputs against each other; the joined length along the axis, or -1 after mx_fail. */
@@ -150,8 +189,9 @@ mx mx_tile(mx a, mx_ints repeats) {
 
 /* ---- pad ---- */
 
+/* axes[i] gets low[i] places before and high[i] behind. */
 typedef struct {
-  int low[MX_MAX_NDIM], high[MX_MAX_NDIM];
+  int count, axes[MX_MAX_NDIM], low[MX_MAX_NDIM], high[MX_MAX_NDIM];
 } pad_params;
 
 static bool eval_pad(const mx_node *node, const mx *in, const mx *out) {
@@ -160,7 +200,7 @@ static bool eval_pad(const mx_node *node, const mx *in, const mx *out) {
   mx_copy_fill(out[0]->data, out[0]->dtype, in[1]->data, in[1]->dtype, (int64_t)out[0]->size);
   const int64_t *strides = mx_strides_of(out[0]);
   int64_t offset = 0;
-  for (int i = 0; i < out[0]->ndim; i++) offset += p->low[i] * strides[i];
+  for (int i = 0; i < p->count; i++) offset += p->low[i] * strides[p->axes[i]];
   if (in[0]->size)
     mx_copy_strided(out[0]->data + offset * (int64_t)mx_dtype_size(out[0]->dtype), out[0]->dtype,
                     strides, in[0]->data, in[0]->dtype, mx_strides_of(in[0]), mx_shape_of(in[0]),
@@ -171,31 +211,93 @@ static bool eval_pad(const mx_node *node, const mx *in, const mx *out) {
 static int pad_shape(const mx_node *node, const mx *in, int output, int *shape) {
   (void)output;
   const pad_params *p = MX_PARAMS(pad_params, node);
-  for (int i = 0; i < in[0]->ndim; i++) shape[i] = mx_shape_of(in[0])[i] + p->low[i] + p->high[i];
+  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
+  for (int i = 0; i < p->count; i++) shape[p->axes[i]] += p->low[i] + p->high[i];
   return in[0]->ndim;
+}
+
+/* The node's padding of another array, whose own axes begin at `first`. */
+static mx pad_again(const mx_node *node, mx a, mx value, int first) {
+  const pad_params *p = MX_PARAMS(pad_params, node);
+  int axes[MX_MAX_NDIM];
+  for (int i = 0; i < p->count; i++) axes[i] = p->axes[i] + first;
+  return mx_pad(a, (mx_ints){axes, p->count}, (mx_ints){p->low, p->count},
+                (mx_ints){p->high, p->count}, value, "constant");
+}
+
+/* Where the padding is. */
+static mx padding(const mx_node *node, mx a, int first) {
+  return a ? pad_again(node, mx_full_like(a, mx_bool(false), MX_BOOL), mx_bool(true), first) : NULL;
+}
+
+/* The cotangent without the padding, and the padding's, which belongs to the value. */
+static bool vjp_pad(const mx_node *node, const mx *primals, const mx *cotangents,
+                    const int *argnums, int count, const mx *outputs, mx *vjps) {
+  (void)outputs;
+  const pad_params *p = MX_PARAMS(pad_params, node);
+  mx c = cotangents[0], inner = c;
+  for (int i = 0; i < count; i++) {
+    if (argnums[i]) {
+      mx outer = mx_where(padding(node, primals[0], 0), c, mx_scalar(0, c->dtype));
+      vjps[i] = mx_sum(outer);
+    } else {
+      for (int k = 0; k < p->count && inner; k++)
+        inner = mx_slice_axis(inner, p->axes[k], p->low[k],
+                              mx_shape_of(inner)[p->axes[k]] - p->high[k]);
+      vjps[i] = inner;
+    }
+    if (!vjps[i]) return false;
+  }
+  return true;
+}
+
+static bool jvp_pad(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
+                    int count, mx *jvps) {
+  mx inner = mx_tangent_of(primals, tangents, argnums, count, 0);
+  mx outer = mx_tangent_of(primals, tangents, argnums, count, 1);
+  return (jvps[0] = pad_again(node, inner, outer, 0)) != NULL;
+}
+
+/* A value for each slice is put in afterwards. */
+static bool vmap_pad(const mx_node *node, const mx *in, const int *axes, mx *out, int *out_axes) {
+  bool values = axes[1] >= 0;
+  int length = mx_batch_length(in, axes, 2), shape[MX_MAX_NDIM] = {length};
+  mx inner = mx_batched(in[0], axes[0], length);
+  if (!inner) return false;
+  out_axes[0] = 0;
+  out[0] = pad_again(node, inner, values ? mx_scalar(0, inner->dtype) : in[1], 1);
+  if (values) {
+    for (int i = 1; i < inner->ndim; i++) shape[i] = 1;
+    mx value = mx_reshape(in[1], (mx_ints){shape, inner->ndim});
+    out[0] = mx_where(padding(node, inner, 1), value, out[0]);
+  }
+  return out[0] != NULL;
 }
 
 static const mx_primitive pad = {.name = "Pad",
                                  .params_size = sizeof(pad_params),
                                  .eval = {eval_pad},
+                                 .vjp = vjp_pad,
+                                 .jvp = jvp_pad,
+                                 .vmap = vmap_pad,
                                  .output_shape = pad_shape};
 
 /* Pads with zeros, then copies the outermost slices outwards, axis by axis, so that corners get the
  * corner's value. */
-static mx pad_edges(mx a, mx padded, const pad_params *p) {
-  int ndim = a->ndim;
-  for (int axis = 0; axis < ndim && padded; axis++) {
+static mx pad_edges(mx padded, const pad_params *p) {
+  int ndim = padded ? padded->ndim : 0;
+  for (int i = 0; i < p->count && padded; i++) {
+    int start[MX_MAX_NDIM] = {0}, stop[MX_MAX_NDIM], axis = p->axes[i];
     int length = mx_shape_of(padded)[axis];
-    int start[MX_MAX_NDIM] = {0}, stop[MX_MAX_NDIM];
     mx_copy_ints(stop, mx_shape_of(padded), ndim);
-    if (p->low[axis] > 0) {
-      mx edge = mx_slice_axis(padded, axis, p->low[axis], p->low[axis] + 1);
-      stop[axis] = p->low[axis];
+    if (p->low[i] > 0) {
+      mx edge = mx_slice_axis(padded, axis, p->low[i], p->low[i] + 1);
+      stop[axis] = p->low[i];
       padded =
           mx_slice_update(padded, edge, (mx_ints){start, ndim}, (mx_ints){stop, ndim}, MX_NO_INTS);
     }
-    if (p->high[axis] > 0) {
-      int last = length - p->high[axis] - 1;
+    if (p->high[i] > 0) {
+      int last = length - p->high[i] - 1;
       mx edge = mx_slice_axis(padded, axis, last, last + 1);
       start[axis] = last + 1;
       stop[axis] = length;
@@ -217,7 +319,9 @@ mx mx_pad(mx a, mx_ints axes, mx_ints low, mx_ints high, mx value, const char *m
   bool edge = !strcmp(mode, "edge");
   if (!edge && strcmp(mode, "constant"))
     return mx_fail("[pad] Invalid padding mode (%s) passed to pad", mode);
-  pad_params p = {{0}, {0}};
+  if (axes.size > MX_MAX_NDIM)
+    return mx_fail("[pad] %d axes; at most %d are supported", axes.size, MX_MAX_NDIM);
+  pad_params p = {.count = axes.size};
   int shape[MX_MAX_NDIM];
   mx_copy_ints(shape, mx_shape_of(a), a->ndim);
   for (int i = 0; i < axes.size; i++) {
@@ -228,14 +332,15 @@ mx mx_pad(mx a, mx_ints axes, mx_ints low, mx_ints high, mx value, const char *m
           "[pad] Invalid %s padding size (%d) passed to pad for axis %d. Padding sizes must "
           "be non-negative",
           low.data[i] < 0 ? "low" : "high", low.data[i] < 0 ? low.data[i] : high.data[i], i);
-    p.low[at] += low.data[i];
-    p.high[at] += high.data[i];
+    p.axes[i] = at;
+    p.low[i] = low.data[i];
+    p.high[i] = high.data[i];
     shape[at] += low.data[i] + high.data[i];
   }
   if (edge && !a->size) return mx_fail("[pad] Cannot take edge values from an empty array.");
   mx cast = mx_astype(edge ? mx_scalar(0, a->dtype) : value, a->dtype);
   mx padded = mx_make(&pad, &p, ((mx_spec){a->dtype, a->ndim, shape}), a, cast);
-  return edge ? pad_edges(a, padded, &p) : padded;
+  return edge ? pad_edges(padded, &p) : padded;
 }
 
 /* ---- roll, meshgrid ---- */
@@ -300,32 +405,20 @@ static bool build_concatenate(const mx_build *b) {
   return MX_BUILT(b, b->count, mx_concatenate(b->in, b->count, p->axis));
 }
 
-/* MLX names the axes that are padded; all of them, here. */
 static const mx_codec *visit_pad(mx_state *s, const mx_codec *codec, void *params) {
   pad_params *p = params;
-  int axes[MX_MAX_NDIM], low[MX_MAX_NDIM], high[MX_MAX_NDIM];
-  int ndim = s->input_count ? s->inputs[0]->ndim : 0, count[3] = {ndim, ndim, ndim};
-  for (int i = 0; i < ndim; i++) axes[i] = i, low[i] = p->low[i], high[i] = p->high[i];
-  mx_state_ints(s, axes, &count[0], MX_MAX_NDIM);
-  mx_state_ints(s, low, &count[1], MX_MAX_NDIM);
-  mx_state_ints(s, high, &count[2], MX_MAX_NDIM);
-  if (count[0] != count[1] || count[0] != count[2]) return NULL;
-  for (int i = 0; i < count[0] && s->mode == MX_STATE_READ; i++) {
-    if (axes[i] < 0) axes[i] += ndim;
-    if (axes[i] < 0 || axes[i] >= ndim) return NULL;
-    p->low[axes[i]] = low[i];
-    p->high[axes[i]] = high[i];
-  }
-  return codec;
+  int low = p->count, high = p->count;
+  mx_state_ints(s, p->axes, &p->count, MX_MAX_NDIM);
+  mx_state_ints(s, p->low, &low, MX_MAX_NDIM);
+  mx_state_ints(s, p->high, &high, MX_MAX_NDIM);
+  return low == p->count && high == p->count ? codec : NULL;
 }
 
 static bool build_pad(const mx_build *b) {
   const pad_params *p = b->params;
-  int axes[MX_MAX_NDIM], n = b->count ? b->in[0]->ndim : 0;
-  for (int i = 0; i < n; i++) axes[i] = i;
   return MX_BUILT(b, 2,
-                  mx_pad(b->in[0], (mx_ints){axes, n}, (mx_ints){p->low, n}, (mx_ints){p->high, n},
-                         b->in[1], "constant"));
+                  mx_pad(b->in[0], (mx_ints){p->axes, p->count}, (mx_ints){p->low, p->count},
+                         (mx_ints){p->high, p->count}, b->in[1], "constant"));
 }
 
 const mx_codec mx_join_codecs[] = {
