@@ -36,8 +36,8 @@ typedef struct mx_primitive {
   /* jvps[o] becomes the tangent of output o, from tangents[i] of primals[argnums[i]]. */
   bool (*jvp)(const mx_node *node, const mx *primals, const mx *tangents, const int *argnums,
               int count, mx *jvps);
-  /* inputs[i] is batched along axes[i] (-1: not at all); outputs[o] is batched along out_axes[o].
-   */
+  /* inputs[i] is batched along axes[i] (-1: not at all; at least one is); outputs[o] is batched
+   * along out_axes[o] (-1 where it is the same for all). */
   bool (*vmap)(const mx_node *node, const mx *inputs, const int *axes, mx *outputs, int *out_axes);
 
   /* Output o's shape for these inputs, [ndim] written to shape (room for MX_MAX_NDIM); returns

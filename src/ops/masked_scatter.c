@@ -131,9 +131,14 @@ mx mx_masked_scatter(mx a, mx mask, mx value) {
 
 /* ---- In MLX's files ---- */
 
-/* Its mask lies along all of the array, behind a batch axis. */
+/* All three have a batch axis in front, and the mask all axes of the array. */
 static bool build_masked_scatter(const mx_build *b) {
-  return MX_BUILT(b, 3, make_masked(b->in[0], b->in[1], b->in[2]));
+  if (b->count != 3) return false;
+  mx a = b->in[0], mask = b->in[1], values = b->in[2];
+  bool fits = a->ndim && values->ndim && mask->ndim == a->ndim && mask->dtype == MX_BOOL &&
+              values->dtype == a->dtype && mx_shape_of(values)[0] == mx_shape_of(a)[0] &&
+              mx_same_shape(mx_shape_of(a), mx_shape_of(mask), a->ndim);
+  return fits && MX_BUILT(b, 3, make_masked(a, mask, values));
 }
 
 const mx_codec mx_masked_scatter_codecs[] = {

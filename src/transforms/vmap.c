@@ -48,18 +48,33 @@ static mx placeholder(mx input, int axis) {
   return mx_scope_own(slice);
 }
 
+/* An operation whose inputs turned out to be the same for all slices. */
+static bool unmapped(const tr_entry *e, const mx *in, mx *out, int *out_axes) {
+  int count = e->node->output_count;
+  mx_spec *specs = mx_xmalloc((size_t)count * sizeof *specs);
+  for (int o = 0; o < count; o++) {
+    specs[o] = mx_spec_like(e->outputs[o], e->outputs[o]->dtype);
+    out_axes[o] = -1;
+  }
+  bool good = mx_node_again(e->node, in, specs, out);
+  free(specs);
+  return good;
+}
+
 static bool map_entry(tr_tape *tape, tr_entry *e) {
   mx_node *node = e->node;
   size_t inputs = (size_t)node->input_count, outputs = (size_t)node->output_count;
   mx *in = mx_xmalloc(inputs * sizeof *in), *out = mx_xcalloc(outputs, sizeof *out);
   int *axes = mx_xmalloc(inputs * sizeof *axes), *out_axes = mx_xcalloc(outputs, sizeof *out_axes);
+  bool any = false;
   for (int i = 0; i < node->input_count; i++) {
     tr_value *value = tr_value_of(tape, node->inputs[i]);
     in[i] = value ? value->array : node->inputs[i];
     axes[i] = value ? value->axis : -1;
+    any |= axes[i] >= 0;
   }
   mx_stream before = mx_use_stream(node->stream);
-  bool good = tr_rule_vmap(node, in, axes, out, out_axes);
+  bool good = any ? tr_rule_vmap(node, in, axes, out, out_axes) : unmapped(e, in, out, out_axes);
   mx_use_stream(before);
   for (size_t o = 0; o < outputs && good; o++) {
     e->values[o] = (tr_value){out[o], out_axes[o]};
@@ -86,10 +101,11 @@ bool mx_vmap_trace(mx_fn f, const mx *inputs, int count, mx_ints in_axes, mx *tr
 /* The traced output with its mapped axis in place; repeated where it does not depend on any. */
 static mx mapped_output(tr_tape *tape, mx traced, int axis, int length) {
   tr_value *value = tr_value_of(tape, traced);
-  int ndim = value ? value->array->ndim : traced->ndim + 1;
+  bool mapped = value && value->axis >= 0;
+  int ndim = mapped ? value->array->ndim : (value ? value->array : traced)->ndim + 1;
   if (axis >= ndim || axis < 0)
     return mx_fail("[vmap] Axis %d invalid for output with %d dimensions.", axis, ndim);
-  if (value && value->axis >= 0)
+  if (mapped)
     return value->axis == axis ? value->array : mx_moveaxis(value->array, value->axis, axis);
   mx a = mx_expand_dims(value ? value->array : traced, MX_INTS(axis));
   if (!a) return NULL;

@@ -125,7 +125,7 @@ static const derivative_case flat[] = {
 
 static void smooth_functions(void **state) {
   (void)state;
-  check_derivative_cases(smooth, 0);
+  check_derivative_cases(smooth, DERIVATIVE_TWICE);
 }
 
 static void functions_with_bends(void **state) {

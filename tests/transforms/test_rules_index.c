@@ -75,12 +75,12 @@ static const derivative_case scatters[] = {
 
 static void elements_taken(void **state) {
   (void)state;
-  check_derivative_cases(gathers, 0);
+  check_derivative_cases(gathers, DERIVATIVE_TWICE);
 }
 
 static void elements_put(void **state) {
   (void)state;
-  check_derivative_cases(scatters, 0);
+  check_derivative_cases(scatters, DERIVATIVE_TWICE);
 }
 
 int main(void) {
