@@ -124,7 +124,7 @@ static bool jvp_extreme(const mx_node *node, const mx *primals, const mx *tangen
   mx x = reduced_last(p, primals[0]), t = reduced_last(p, tangents[0]);
   mx at =
       max ? mx_argmax(x, .axis = -1, .keepdims = true) : mx_argmin(x, .axis = -1, .keepdims = true);
-  mx picked = mx_squeeze(mx_take_along_axis(t, at, .axis = -1), MX_INTS(-1));
+  mx picked = mx_squeeze(mx_take_along_axis(t, mx_stop_gradient(at), .axis = -1), MX_INTS(-1));
   return (jvps[0] = mx_expand_dims(picked, (mx_ints){p->axes, p->count})) != NULL;
 }
 

@@ -1,5 +1,6 @@
 /* Running sums, products, extremes and log-sum-exps. */
 #include "drivers/scan.h"
+#include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/index.h"
@@ -97,7 +98,7 @@ static mx origin_of(mx_scan_kind kind, const scan_params *p, mx x, mx *named) {
   mx hit = mx_equal(x, make_scan(kind, &inclusive, x));
   mx at = make_scan(p->reverse ? MX_SCAN_MIN : MX_SCAN_MAX, p, mx_where(hit, places, start));
   *named = p->inclusive ? mx_bool(true) : mx_not_equal(places, start);
-  return mx_where(*named, at, start);
+  return mx_stop_gradient(mx_where(*named, at, start));
 }
 
 static mx vjp_extreme(mx_scan_kind kind, const scan_params *p, mx x, mx t) {

@@ -1,6 +1,7 @@
 /* Sorts and partitions along an axis. */
 #include "mlx/mx/sort.h"
 #include "drivers/sort.h"
+#include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/index.h"
 #include "ops/codecs.h"
@@ -52,8 +53,9 @@ typedef struct {
 
 static places pair_places(const mx_node *node, mx x, mx y) {
   const sort_params by_value = {MX_PARAMS(sort_params, node)->axis, -1};
-  mx in = again(&argsort, &by_value, x);
-  return (places){in, node->primitive == &sort || !y ? NULL : again(&argsort, &by_value, y)};
+  mx in = mx_stop_gradient(again(&argsort, &by_value, x));
+  if (node->primitive == &sort || !y) return (places){in, NULL};
+  return (places){in, mx_stop_gradient(again(&argsort, &by_value, y))};
 }
 
 /* t carried from the places `from` to `to`, either of which may be NULL: all in order. */

@@ -43,6 +43,7 @@ static const derivative_case ropes[] = {
 DERIVATIVE_FN(attention, ATTENTION(.causal = false))
 DERIVATIVE_FN(attention_causal, ATTENTION(.causal = true))
 DERIVATIVE_FN(attention_mask, ATTENTION(.mask = in[3]))
+DERIVATIVE_FN(attention_sinks, ATTENTION(.sinks = in[3]))
 DERIVATIVE_FN(attention_choice, ATTENTION(.mask = mx_greater(in[3], mx_float(0))))
 
 static const derivative_case attentions[] = {
@@ -50,6 +51,7 @@ static const derivative_case attentions[] = {
     {"attention with shared keys", attention, {"1x4x2x2", "1x2x2x2", "1x2x2x2"}},
     {"causal attention", attention_causal, {"1x2x2x2", "1x1x3x2", "1x1x3x2"}},
     {"attention with an added mask", attention_mask, {"1x2x2x2", "1x1x2x2", "1x1x2x2", "2x1x2"}},
+    {"attention with sinks", attention_sinks, {"1x2x2x2", "1x1x2x2", "1x1x2x2", "2"}},
     {"attention with a choice of keys",
      attention_choice,
      {"1x2x2x2", "1x1x2x2", "1x1x2x2", "i1x2:1:3"}},

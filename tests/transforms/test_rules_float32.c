@@ -65,6 +65,11 @@ DERIVATIVE_FN(bernoulli, mx_random_bernoulli(mx_float(0.5f), THREE, key(in[0])))
 DERIVATIVE_FN(categorical, mx_random_categorical(f32(in[1]), .key = key(in[0])))
 DERIVATIVE_FN(laplace, mx_random_laplace(THREE, MX_FLOAT32, 1, 2, key(in[0])))
 DERIVATIVE_FN(permutation, mx_random_permutation_arange(5, key(in[0])))
+DERIVATIVE_FN(split_and_drawn,
+              mx_random_normal(MX_INTS(2), MX_FLOAT32, NULL, NULL,
+                               mx_squeeze(mx_slice_axis(mx_random_split(key(in[0]), 3), 0, 1, 2),
+                                          MX_INTS(0))))
+
 static const derivative_case random_numbers[] = {
     {"split", split, {"i2:0:999"}},
     {"bits", bits, {"i2:0:999"}},
@@ -77,7 +82,11 @@ static const derivative_case random_numbers[] = {
     {"categorical", categorical, {"i2:0:999", "2x3"}},
     {"laplace", laplace, {"i2:0:999"}},
     {"permutation", permutation, {"i2:0:999"}},
+    {"keys of a key", split_and_drawn, {"i2:0:999"}},
 };
+
+DERIVATIVE_FN(rope, mx_fast_rope(f32(in[0]), 4, .offset = 2, .freqs = f32(in[1])))
+static const derivative_case ropes[] = {{"rope with frequencies", rope, {"1x2x2x4", "2:1:3"}}};
 
 #define MAP_ALL(test, cases, tolerance)                       \
   static void test(void **state) {                            \
@@ -88,6 +97,7 @@ static const derivative_case random_numbers[] = {
   }
 MAP_ALL(quantised_products_map, quantised, 2e-5)
 MAP_ALL(random_numbers_map, random_numbers, 0)
+MAP_ALL(rope_maps_with_frequencies, ropes, 2e-6)
 
 /* What quantize makes of a matrix changes with the extremes of its groups alone. */
 static bool scales_and_biases(void *payload, const mx *in, int count, mx_arrays *out) {
@@ -140,9 +150,8 @@ static void codes_have_no_gradient(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      scoped_test(quantised_products_map),
-      scoped_test(random_numbers_map),
-      scoped_test(quantisation_follows_the_extremes),
+      scoped_test(quantised_products_map),     scoped_test(random_numbers_map),
+      scoped_test(rope_maps_with_frequencies), scoped_test(quantisation_follows_the_extremes),
       scoped_test(codes_have_no_gradient),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,7 @@ static const derivative_case products[] = {
 static void products_differentiate_and_map(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof products / sizeof *products; i++)
-    check_derivative_case(&products[i], i % 3 || i >= 19 ? 0 : DERIVATIVE_TWICE);
+    check_derivative_case(&products[i], i % 3 ? 0 : DERIVATIVE_TWICE);
 }
 
 int main(void) {

@@ -16,6 +16,8 @@ DERIVATIVE_FN(min_middle, mx_min(in[0], .axis = 1, .keepdims = true))
 DERIVATIVE_FN(mean_two, mx_mean(in[0], .axes = MX_INTS(0, 2)))
 DERIVATIVE_FN(var_last, mx_var(in[0], .axis = -1, .ddof = 1))
 DERIVATIVE_FN(std_all, mx_std(in[0]))
+DERIVATIVE_FN(median_even, mx_median(in[0], .axis = 1))
+DERIVATIVE_FN(median_two, mx_median(in[0], .axes = MX_INTS(0, 2), .keepdims = true))
 
 static const derivative_case reductions[] = {
     {"sum over the last axis", sum_last, {"2x3"}},
@@ -38,6 +40,8 @@ static const derivative_case reductions[] = {
     {"mean over two axes", mean_two, {"2x3x2"}},
     {"var with ddof", var_last, {"2x4"}},
     {"std of all", std_all, {"2x3"}},
+    {"median of an even number", median_even, {"2x4"}},
+    {"median over two axes", median_two, {"3x2x3"}},
 };
 
 DERIVATIVE_FN(all_last, mx_all(in[0], .axis = -1))
@@ -93,6 +97,24 @@ static const derivative_case scans[] = {
     {"cumsum of nothing", cumsum_on, {"0x3"}},
 };
 
+DERIVATIVE_FN(sort_last, mx_sort(in[0]))
+DERIVATIVE_FN(sort_first, mx_sort(in[0], .axis = 0))
+DERIVATIVE_FN(sort_flat, mx_sort(in[0], .axis = MX_NO_AXIS))
+DERIVATIVE_FN(partition_last, mx_partition(in[0], 2))
+DERIVATIVE_FN(partition_first, mx_partition(in[0], -2, .axis = 0))
+DERIVATIVE_FN(topk_last, mx_topk(in[0], 2))
+DERIVATIVE_FN(topk_first, mx_topk(in[0], 1, .axis = 0))
+
+static const derivative_case sorts[] = {
+    {"sort", sort_last, {"2x5"}},
+    {"sort along the first axis", sort_first, {"4x2"}},
+    {"sort of the flattened array", sort_flat, {"2x3T"}},
+    {"partition", partition_last, {"2x6"}},
+    {"partition along the first axis", partition_first, {"5x2"}},
+    {"topk", topk_last, {"2x5"}},
+    {"topk along the first axis", topk_first, {"4x2S"}},
+};
+
 DERIVATIVE_FN(softmax_last, mx_softmax(in[0], .axis = -1))
 DERIVATIVE_FN(softmax_first, mx_softmax(in[0], .axis = 0, .precise = true))
 DERIVATIVE_FN(softmax_all, mx_softmax(in[0]))
@@ -119,14 +141,14 @@ static const derivative_case softmaxes[] = {
   }
 CHECK_ALL(reductions_differentiate_and_map, reductions, DERIVATIVE_TWICE)
 CHECK_ALL(what_only_chooses_has_no_slope, flat, 0)
-CHECK_ALL(scans_differentiate_and_map, scans, 0)
+CHECK_ALL(scans_differentiate_and_map, scans, DERIVATIVE_TWICE)
+CHECK_ALL(sorts_differentiate_and_map, sorts, DERIVATIVE_TWICE)
 CHECK_ALL(softmax_differentiates_and_maps, softmaxes, DERIVATIVE_TWICE)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      scoped_test(reductions_differentiate_and_map),
-      scoped_test(what_only_chooses_has_no_slope),
-      scoped_test(scans_differentiate_and_map),
+      scoped_test(reductions_differentiate_and_map), scoped_test(what_only_chooses_has_no_slope),
+      scoped_test(scans_differentiate_and_map),      scoped_test(sorts_differentiate_and_map),
       scoped_test(softmax_differentiates_and_maps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
