@@ -62,3 +62,7 @@ if(CLI_SOURCES)
   endif()
   target_link_libraries(mlx_lm PRIVATE mlxc_static PkgConfig::JANSSON PkgConfig::EDIT)
 endif()
+
+# Trains the bundled model; models/tiny/make.py prepares its input and calls it.
+add_executable(train_tiny models/tiny/train.c)
+target_link_libraries(train_tiny PRIVATE mlx_lm_static mlxc_static PkgConfig::JANSSON)

@@ -26,6 +26,7 @@ typedef struct lm_family {
 typedef struct lm_parameter {
   char *name;
   mx *place; /* in the family's struct */
+  bool trainable;
 } lm_parameter;
 
 typedef MX_VEC(lm_parameter) lm_parameters;

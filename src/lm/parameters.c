@@ -24,15 +24,19 @@ static mx *place_of(const lm_binding *b, int part, const char **suffix) {
   }
 }
 
+static bool is_float(mx a) { return mx_is_subdtype(mx_dtype_of(a), MX_KIND_FLOATING); }
+
 void lm_list_parameters(mlx_lm_model *m) {
   for (size_t i = 0; i < m->bindings.size; i++)
     for (int part = 0; part < PARTS; part++) {
       const char *suffix;
       mx *place = place_of(&m->bindings.data[i], part, &suffix);
+      bool packed = part == 1 || part == 2;
       if (!place || !*place) continue;
       mx_str name = {0};
       mx_str_printf(&name, "%s.%s", m->bindings.data[i].path, suffix);
-      mx_vec_push(&m->parameters, (lm_parameter){mx_str_take(&name), place});
+      mx_vec_push(&m->parameters,
+                  (lm_parameter){mx_str_take(&name), place, is_float(*place) && !packed});
     }
 }
 
@@ -65,8 +69,6 @@ static void put_shape(mx_str *s, mx a) {
   for (int i = 0; i < mx_ndim(a); i++) mx_str_printf(s, i ? ", %d" : "%d", mx_shape(a)[i]);
   mx_str_printf(s, "] of %s", mx_dtype_name(mx_dtype_of(a)));
 }
-
-static bool is_float(mx a) { return mx_is_subdtype(mx_dtype_of(a), MX_KIND_FLOATING); }
 
 static bool fits(const lm_parameter *p, mx a) {
   mx old = *p->place;
@@ -107,6 +109,59 @@ int mlx_lm_swap_parameters(mlx_lm_model *m, mx *parameters) {
     parameters[i] = old;
   }
   return 0;
+}
+
+/* ---- Functions of the parameters ---- */
+
+bool mlx_lm_is_trainable(const mlx_lm_model *m, int i) {
+  const lm_parameter *p = parameter_at(m, i);
+  return p && p->trainable;
+}
+
+typedef struct {
+  mlx_lm_model *model;
+  mx_fn f;
+} with_parameters;
+
+static bool call_with(void *payload, const mx *in, int count, mx_arrays *out) {
+  const with_parameters *w = payload;
+  int own = mlx_lm_parameter_count(w->model);
+  if (count < own) {
+    mx_fail("[parameters] The model has %d parameters; %d arrays were given.", own, count);
+    return false;
+  }
+  mx *parameters = mx_xmalloc(((size_t)own + 1) * sizeof *parameters);
+  memcpy(parameters, in, (size_t)own * sizeof *parameters);
+  bool good = mlx_lm_swap_parameters(w->model, parameters) == 0;
+  if (good) {
+    good = mx_fn_apply(w->f, in + own, count - own, out);
+    for (int i = 0; i < own; i++) put(&w->model->parameters.data[i], parameters[i]);
+  }
+  free(parameters);
+  return good;
+}
+
+static void release_with(void *payload) {
+  mx_fn_release(((with_parameters *)payload)->f);
+  free(payload);
+}
+
+mx_fn mlx_lm_function_of_parameters(mlx_lm_model *m, mx_fn f) {
+  if (!f) return NULL;
+  with_parameters *w = mx_xmalloc(sizeof *w);
+  *w = (with_parameters){m, mx_fn_retain(f)};
+  return mx_fn_new(call_with, w, release_with);
+}
+
+mx_fn mlx_lm_value_and_grad(mlx_lm_model *m, mx_fn f) {
+  int count = 0, *argnums = mx_xmalloc((m->parameters.size + 1) * sizeof *argnums);
+  for (int i = 0; i < mlx_lm_parameter_count(m); i++)
+    if (mlx_lm_is_trainable(m, i)) argnums[count++] = i;
+  mx_fn all = mlx_lm_function_of_parameters(m, f);
+  mx_fn gradient = mx_value_and_grad(all, (mx_ints){argnums, count});
+  mx_fn_release(all);
+  free(argnums);
+  return gradient;
 }
 
 /* ---- Saving ---- */

@@ -1,4 +1,4 @@
-/* Losses are MLX's (tests/golden/make_train.py). */
+/* Losses and their gradients are MLX's (tests/golden/make_train.py). */
 #include "near.h"
 
 #include "mlx_lm/losses.h"
@@ -98,6 +98,33 @@ static void losses_are_mlx_s(void **state) {
   mx_array_map_free(golden);
 }
 
+typedef struct {
+  const case_ *c;
+  mx in[3];
+} problem;
+
+static bool total(void *payload, const mx *in, int count, mx_arrays *out) {
+  const problem *p = payload;
+  mx all[3] = {in[0], p->in[1], p->in[2]};
+  (void)count;
+  return mx_arrays_push(out, mx_sum(p->c->f(all)));
+}
+
+static void gradients_are_mlx_s(void **state) {
+  (void)state;
+  mx_array_map *golden = golden_map("losses");
+  for (int i = 0; i < CASES; i++) {
+    problem p = {.c = &cases[i]};
+    load(p.c, golden, p.in);
+    mx_fn f = mx_fn_new(total, &p, NULL), gradient = mx_grad(f, MX_INTS(0));
+    mx want = golden_at(golden, "%s.gradient", cases[i].name);
+    assert_near(mx_call(gradient, p.in[0]), want, 2 * tolerance_of(p.in[0]), cases[i].name);
+    mx_fn_release(gradient);
+    mx_fn_release(f);
+  }
+  mx_array_map_free(golden);
+}
+
 static void wrong_shapes_are_errors(void **state) {
   (void)state;
   mx a = mx_zeros(MX_INTS(4, 6), MX_FLOAT32), b = mx_zeros(MX_INTS(4, 5), MX_FLOAT32);
@@ -117,7 +144,7 @@ static void wrong_shapes_are_errors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {scoped_test(losses_are_mlx_s),
-
+                                     scoped_test(gradients_are_mlx_s),
                                      scoped_test(wrong_shapes_are_errors)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
