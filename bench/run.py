@@ -3,7 +3,7 @@
     bench/run.py [--build DIR] [--rounds N] [--only TEXT] [FAMILY...]
 
 For each case: every program answers once a round, the best of all rounds counts, and the machine's
-limits are measured between cases. `x NumPy` is NumPy's time over ours (above 1: ours is faster);
+limits are measured between cases. `x PEER` is the peer's time over ours (above 1: ours is faster);
 `of limit` is the least time that memory traffic and arithmetic allow over ours. Peers run under
 BENCH_PYTHON (default: this Python), where it has what they need."""
 import argparse
@@ -22,6 +22,7 @@ PEERS = {family: {name: [*command, family] for name, command in NUMPY.items()}
 # The same program in another environment; {build} is the build directory.
 PEERS["compile"] = {"uncompiled": ["env", "MLX_DISABLE_COMPILE=1", "{build}/bench_compile",
                                    "--serve"]}
+PEERS["train"] = {"MLX": [PYTHON, str(HERE / "mlx_train_peer.py")]}
 LIMITS = ("limit read", "limit write", "limit copy", "limit fma")
 
 
