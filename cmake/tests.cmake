@@ -37,6 +37,10 @@ if(CMOCKA_FOUND)
       target_link_libraries(test_${name} PRIVATE PkgConfig::JANSSON)
       target_compile_definitions(test_${name} PRIVATE MLX_LM_PROGRAM="$<TARGET_FILE:mlx_lm>")
     endif()
+    if(name STREQUAL "train_tiny")
+      add_dependencies(test_train_tiny train_tiny)
+      target_compile_definitions(test_train_tiny PRIVATE TRAIN_TINY_PROGRAM="$<TARGET_FILE:train_tiny>")
+    endif()
     # What rests on kernels runs at every instruction set that was built; tests/support/isa.c skips
     # those that the machine lacks.
     if(name MATCHES "^(kernels|drivers|ops)_")
