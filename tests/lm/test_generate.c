@@ -111,9 +111,10 @@ static void memory_stays_flat_apart_from_the_cache(void **state) {
   args.prompt_cache = cache;
   mlx_lm_generation *g = mlx_lm_stream_generate(model, NULL, story, STORY, &args);
   mlx_lm_response r = {0};
-  size_t before = 0;
+  ptrdiff_t before = 0; /* below zero where the cache has grown and is not computed yet */
   for (int n = 0; !r.finish_reason && mlx_lm_generation_next(g, &r); n++) {
-    size_t now = mx_get_active_memory() - mlx_lm_prompt_cache_nbytes(cache);
+    ptrdiff_t now = (ptrdiff_t)mx_get_active_memory();
+    now -= (ptrdiff_t)mlx_lm_prompt_cache_nbytes(cache);
     if (n == 20) before = now;
     if (n > 20) assert_true(now < before + (1 << 20));
   }
