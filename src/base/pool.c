@@ -12,7 +12,7 @@
 
 #define MAX_THREADS 256
 #define SPIN_NANOSECONDS 100000 /* longer than the gap between two kernels of a model */
-#define CHUNKS_PER_THREAD 8 /* evens out threads that others keep from their core */
+#define CHUNKS_PER_THREAD 8     /* evens out threads that others keep from their core */
 
 typedef struct {
   void (*fn)(void *, int64_t, int64_t);

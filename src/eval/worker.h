@@ -14,7 +14,7 @@ typedef struct mx_ticket {
 typedef struct mx_task {
   struct mx_task *next;
   mx_ticket ticket;
-  bool tracing; /* opened under a transform: tracers keep their graph */
+  bool tracing;            /* opened under a transform: tracers keep their graph */
   MX_VEC(mx_ticket) waits; /* tasks of other streams that must have ended before */
   MX_VEC(mx) outputs;      /* owned; all outputs of a node stand together, in the node's order */
 } mx_task;

@@ -100,10 +100,11 @@ static char *header_json(const mx_array_map *arrays, const mx_string_map *metada
     mx a = mx_array_map_at(arrays, i);
     json_t *shape = json_array();
     for (int d = 0; d < a->ndim; d++) json_array_append_new(shape, json_integer(mx_shape_of(a)[d]));
-    json_object_set_new_nocheck(
-        root, mx_array_map_name(arrays, i),
-        json_pack("{s:s, s:o, s:[I,I]}", "dtype", mx_st_dtype_name(a->dtype), "shape", shape,
-                  "data_offsets", (json_int_t)offset, (json_int_t)offset + (json_int_t)mx_nbytes(a)));
+    json_object_set_new_nocheck(root, mx_array_map_name(arrays, i),
+                                json_pack("{s:s, s:o, s:[I,I]}", "dtype",
+                                          mx_st_dtype_name(a->dtype), "shape", shape,
+                                          "data_offsets", (json_int_t)offset,
+                                          (json_int_t)offset + (json_int_t)mx_nbytes(a)));
     offset += mx_nbytes(a);
   }
   char *compact = json_dumps(root, JSON_COMPACT);

@@ -352,8 +352,8 @@ static inline void vmap_same(const char *name, const vmap_plan *p, mx got, mx wa
   if (!same) fail_msg("%s: vmap%s: output %d has another shape", name, plan, output);
   double *x = derivative_values(name, got), *y = derivative_values(name, want);
   for (size_t i = 0; i < mx_size(got); i++)
-    if (!(fabs(x[i] - y[i]) <= vmap_tolerance * fmax(1, fabs(y[i]))) && !(isnan(x[i]) && isnan(y[i])) &&
-        x[i] != y[i])
+    if (!(fabs(x[i] - y[i]) <= vmap_tolerance * fmax(1, fabs(y[i]))) &&
+        !(isnan(x[i]) && isnan(y[i])) && x[i] != y[i])
       fail_msg("%s: vmap%s: output %d element %zu is %.9g; in a loop it is %.9g", name, plan,
                output, i, x[i], y[i]);
   free(x);

@@ -38,8 +38,8 @@ typedef struct mx_imported mx_imported;
 /* NULL after mx_fail. */
 MX_API mx_imported *mx_import_function(const char *path);
 MX_API void mx_imported_free(mx_imported *f);
-/* Appends the results to `outputs`. keywords may be NULL. False after mx_fail: the message lists the
- * signatures that there are where none fits. */
+/* Appends the results to `outputs`. keywords may be NULL. False after mx_fail: the message lists
+ * the signatures that there are where none fits. */
 MX_API bool mx_imported_apply(const mx_imported *f, const mx *args, int count,
                               const mx_array_map *keywords, mx_arrays *outputs);
 

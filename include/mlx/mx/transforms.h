@@ -1,7 +1,7 @@
 /* Transforms of functions: vjp, jvp, vmap, gradients, checkpoints, custom rules.
  *
- * A function of arrays is an `mx_fn`. Transforms take one and, as in MLX, give another; they nest in
- * any order. Unlike arrays, functions belong to no scope: whoever makes one releases it.
+ * A function of arrays is an `mx_fn`. Transforms take one and, as in MLX, give another; they nest
+ * in any order. Unlike arrays, functions belong to no scope: whoever makes one releases it.
  *
  *     static bool square(void *payload, const mx *in, int count, mx_arrays *out) {
  *       return mx_arrays_push(out, mx_square(in[0]));
@@ -36,8 +36,8 @@ MX_API void mx_arrays_free(mx_arrays *list);
 
 typedef struct mx_function *mx_fn;
 
-/* Appends the function's results to `outputs`. False after mx_fail. What it makes belongs to a scope
- * around the call; results pass out of it. */
+/* Appends the function's results to `outputs`. False after mx_fail. What it makes belongs to a
+ * scope around the call; results pass out of it. */
 typedef bool (*mx_fn_call)(void *payload, const mx *inputs, int count, mx_arrays *outputs);
 
 /* A counted function; release(payload) is called with the last reference (may be NULL). */
@@ -75,8 +75,8 @@ MX_API mx_fn mx_grad(mx_fn f, mx_ints argnums);
 /* ---- Vectorisation ---- */
 
 /* A function that maps f over an axis of its inputs: axis in_axes[i] of input i (-1: the input is
- * the same for all), which becomes axis out_axes[o] of output o. An empty list means axis 0 throughout.
- * NULL after mx_fail. */
+ * the same for all), which becomes axis out_axes[o] of output o. An empty list means axis 0
+ * throughout. NULL after mx_fail. */
 MX_API mx_fn mx_vmap(mx_fn f, mx_ints in_axes, mx_ints out_axes);
 
 /* mx_vmap in two steps, for callers that choose the out axes once they see the outputs. Trace fills

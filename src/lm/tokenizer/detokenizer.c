@@ -127,7 +127,8 @@ static void refresh(mlx_lm_detokenizer *d, bool final) {
   bool held = !final && ends_unfinished(&d->text, d->line_start);
   while (!final && ends_unfinished(&d->text, d->line_start)) d->text.size -= 3;
   if (d->text.data) d->text.data[d->text.size] = 0;
-  bool ended = d->text.size > d->line_start && mx_str_c(&d->text)[d->text.size - 1] == '\n' && !held;
+  bool ended =
+      d->text.size > d->line_start && mx_str_c(&d->text)[d->text.size - 1] == '\n' && !held;
   if (!ended && !final) return;
   d->line_start_characters +=
       tok_utf8_count(mx_str_c(&d->text) + d->line_start, d->text.size - d->line_start);
