@@ -1,8 +1,10 @@
 /* Array handles: making, setting, looking, and reading values. */
 #include "array/array.h"
+#include "base/half.h"
 #include "capi/capi.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NO_STREAM ((mlx_stream){NULL})
 #define EMPTY ((mlx_array){NULL})
@@ -151,7 +153,13 @@ ITEM(float64, double, mx_item_double(A(arr)))
 ITEM(float16, float16_t, mx_item_double(A(arr)))
 #endif
 #ifdef HAS_BFLOAT16
-ITEM(bfloat16, bfloat16_t, (float)mx_item_double(A(arr)))
+/* By its bits: gcc 12 knows the type, but converts nothing to it. */
+int mlx_array_item_bfloat16(bfloat16_t *res, const mlx_array arr) {
+  if (!is_item(A(arr))) return capi_fail("mlx_array");
+  mx_bf16 value = mx_f32_to_bf16((float)mx_item_double(A(arr)));
+  memcpy(res, &value, sizeof value);
+  return 0;
+}
 #endif
 
 int mlx_array_item_complex64(mlx_complex64_t *res, const mlx_array arr) {
