@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STEPS 8 /* of decoding that one run takes, each begun before the last one's token is read \
-                 */
+#define STEPS                                                                         \
+  8 /* of decoding that one run takes, each begun before the last one's token is read \
+     */
 #define PARAMETERS 1235746816.0
 #define KV_BYTES (16 * 2 * 8 * 64 * 2.0) /* of a token */
 
@@ -24,14 +25,19 @@ static mx tokens(const bench_case *c, int64_t n) {
                            mx_random_key(0));
 }
 
-static void make(const bench_case *c, bench_state *s) {
+/* Whether the model is there; an error says, again and again, why not. */
+static bool load(const bench_case *c, session *own) {
   char path[1024];
   const char *folder = getenv("BENCH_MODELS");
   snprintf(path, sizeof path, "%s/%d", folder ? folder : ".", (int)c->k);
+  if (!own->model) own->model = mlx_lm_load_model(path);
+  return own->model;
+}
+
+static void make(const bench_case *c, bench_state *s) {
   session *own = calloc(1, sizeof *own);
   s->own = own;
-  own->model = mlx_lm_load_model(path);
-  if (!own->model || c->items == c->n) return; /* a prompt brings its own cache */
+  if (!load(c, own) || c->items == c->n) return; /* a prompt brings its own cache */
   own->cache = mlx_lm_make_prompt_cache(own->model, 0);
   for (int64_t done = 0; done < c->n; done += 512) {
     mx_scope scope = mx_scope_begin();
@@ -58,7 +64,7 @@ static mx next(session *own, mx y) {
 
 static void decode(const bench_case *c, bench_state *s) {
   session *own = s->own;
-  if (!own->model) return;
+  if (!load(c, own)) return;
   mx y = next(own, mx_zeros(MX_INTS((int)c->m, 1), MX_INT32));
   for (int i = 1; i < STEPS; i++) {
     mx following = next(own, y);
@@ -71,7 +77,7 @@ static void decode(const bench_case *c, bench_state *s) {
 
 static void prompt(const bench_case *c, bench_state *s) {
   session *own = s->own;
-  if (!own->model) return;
+  if (!load(c, own)) return;
   mlx_lm_prompt_cache *cache = mlx_lm_make_prompt_cache(own->model, 0);
   mlx_lm_model_forward(own->model, tokens(c, c->n), cache);
   mlx_lm_prompt_cache_eval(cache);
