@@ -37,6 +37,7 @@ typedef struct {
   mx_gemm_block block;                               /* the whole of them; a tile is a part of it */
   int64_t twofold;                                   /* 2 for complex64: real rows a row */
   int64_t a_panels, b_panels, tile_rows, tiles_down; /* tiles in panels of a */
+  int64_t tile_columns;                              /* of a tile, in columns: whole panels */
   char *a_packed, *b_packed;
 } job;
 
@@ -81,12 +82,12 @@ static void multiply(void *context, int64_t begin, int64_t end) {
   const job *j = context;
   for (int64_t t = begin; t < end; t++) {
     int64_t row = t % j->tiles_down * j->tile_rows * j->sizes.mr,
-            column = t / j->tiles_down * TILE_COLUMNS;
+            column = t / j->tiles_down * j->tile_columns;
     mx_gemm_block tile = j->block;
     tile.a = j->a_packed + (size_t)(row * tile.k) * number(j);
     tile.b = j->b_packed + (size_t)(column * tile.k) * number(j);
     tile.m = least(j->tile_rows * j->sizes.mr, j->block.m - row);
-    tile.n = least(TILE_COLUMNS, j->block.n - column);
+    tile.n = least(j->tile_columns, j->block.n - column);
     tile.sums = (char *)tile.sums + (size_t)(row * tile.sums_ld + column) * number(j);
     tile.out = element(tile.out, row / j->twofold * tile.out_ld + column, tile.dtype);
     if (tile.c) tile.c = element(tile.c, row * tile.c_row + column * tile.c_column, tile.dtype);
@@ -117,7 +118,7 @@ static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, vo
   j->block.sums_ld = sums ? n : p->out_row;
   j->a_panels = pieces(j->block.m, j->sizes.mr);
   j->b_panels = pieces(n, j->sizes.nr);
-  int64_t across = pieces(n, TILE_COLUMNS), wanted = pieces(4 * mx_pool_threads(), across);
+  int64_t across = pieces(n, j->tile_columns), wanted = pieces(4 * mx_pool_threads(), across);
   j->tile_rows = pieces(j->a_panels, wanted);
   if (j->tile_rows > TILE_ROWS / j->sizes.mr) j->tile_rows = TILE_ROWS / j->sizes.mr;
   j->tiles_down = pieces(j->a_panels, j->tile_rows);
@@ -149,6 +150,7 @@ static int64_t depth_for(const job *j) {
 static int blocked(const mx_gemm_product *p, const mx_gemm_opened *opened) {
   job j = {.p = p, .opened = opened, .twofold = p->dtype == MX_COMPLEX64 ? 2 : 1};
   j.sizes = mx_k->gemm_sizes(p->dtype);
+  j.tile_columns = TILE_COLUMNS / j.sizes.nr * j.sizes.nr;
   int64_t depth = depth_for(&j), rows = least(p->m, MOST_ROWS), columns = least(p->n, MOST_COLUMNS);
   bool in_place = p->dtype == MX_FLOAT32 || p->dtype == MX_FLOAT64;
   bool separate = p->k > depth && (!in_place || p->c == p->out);

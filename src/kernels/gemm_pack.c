@@ -22,19 +22,22 @@ V_INLINE float float_at(const void *p, int64_t i, mx_dtype dtype) {
   return dtype == MX_BFLOAT16 ? mx_bf16_to_f32((mx_bf16){h}) : mx_f16_to_f32((mx_f16){h});
 }
 
-/* VW rows of a panel (fewer where it ends), `depth` <= VW of each, become columns. */
-V_INLINE void pack_square(const mx_gemm_source *s, int64_t row, int64_t rows, int64_t k, int depth,
-                          int width, mx_dtype dtype, float *out) {
+/* VW rows of a panel from its row `at` on (fewer where it ends), `depth` <= VW of each, become
+ * columns. */
+V_INLINE void pack_square(const mx_gemm_source *s, int64_t first, int64_t at, int64_t rows,
+                          int64_t k, int depth, int width, mx_dtype dtype, float *out) {
   vf v[VW];
 #pragma GCC unroll 16
   for (int i = 0; i < VW; i++) {
-    int64_t at = (row + (i < rows ? i : 0)) * s->stride + k;
-    v[i] = depth == VW ? floats_of(s->data, at, dtype) : floats_of_part(s->data, at, dtype, depth);
+    int64_t from = (first + at + (i < rows ? i : 0)) * s->stride + k;
+    v[i] =
+        depth == VW ? floats_of(s->data, from, dtype) : floats_of_part(s->data, from, dtype, depth);
     if (i >= rows) v[i] = vf_set(0);
   }
   vf_transpose(v);
+  out += k * width + at;
   for (int j = 0; j < depth; j++)
-    if (width % VW == 0 || (depth - j) * width >= VW)
+    if (width % VW == 0 || width - at >= VW || (at == 0 && (depth - j) * width >= VW))
       vf_store(out + j * width, v[j]); /* what is written too far, the next store writes again */
     else
       vf_store_part(out + j * width, v[j], width % VW);
@@ -45,10 +48,8 @@ V_INLINE void pack_rows(const mx_gemm_source *s, int64_t first, int64_t rows, in
                         mx_dtype dtype, float *out) {
   for (int64_t i = 0; i < rows; i += VW) {
     int64_t n = rows - i < VW ? rows - i : VW, k = 0;
-    for (; k + VW <= s->k; k += VW)
-      pack_square(s, first + i, n, k, VW, width, dtype, out + k * width + i);
-    if (k < s->k)
-      pack_square(s, first + i, n, k, (int)(s->k - k), width, dtype, out + k * width + i);
+    for (; k + VW <= s->k; k += VW) pack_square(s, first, i, n, k, VW, width, dtype, out);
+    if (k < s->k) pack_square(s, first, i, n, k, (int)(s->k - k), width, dtype, out);
   }
 }
 
