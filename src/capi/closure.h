@@ -33,6 +33,9 @@ int capi_mlx_closure_value_and_grad_call(mlx_vector_array *res_0, mlx_vector_arr
 /* A native function that calls the closure, and holds it; NULL after mx_fail for an empty handle.
  */
 mx_fn capi_function(mlx_closure cls);
+/* Appends the vector's arrays, owned by the scope, where `good`; frees the vector. False where not
+ * good, or after mx_fail. */
+bool capi_take_vector(mlx_vector_array from, mx_arrays *to, bool good);
 /* *res becomes a closure that calls the function, whose reference passes to it. Returns 0, or 1
  * after capi_fail where the function is NULL. */
 int capi_set_closure(mlx_closure *res, mx_fn f);

@@ -74,13 +74,10 @@ static bool call_named(void *payload, const mx *inputs, int count, mx_arrays *ou
   capi_set_vector(&in, inputs, (size_t)call->positional);
   bool good =
       !capi_mlx_closure_kwargs_call(&out, call->closure, in, (mlx_map_string_to_array){map});
-  for (size_t i = 0; good && i < capi_vector(out)->size; i++)
-    good = mx_arrays_push(outputs, mx_scope_own(mx_retain(capi_vector(out)->data[i])));
   mlx_vector_array_free(in);
-  mlx_vector_array_free(out);
   mx_array_map_free(map);
   free(sorted);
-  return good;
+  return capi_take_vector(out, outputs, good);
 }
 
 int mlx_export_function_kwargs(const char *file, const mlx_closure_kwargs fun,

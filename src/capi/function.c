@@ -1,17 +1,21 @@
 /* Closures as native functions, and native functions as closures. */
 #include "capi/closure.h"
 
+bool capi_take_vector(mlx_vector_array from, mx_arrays *to, bool good) {
+  for (size_t i = 0; good && i < capi_vector(from)->size; i++)
+    good = mx_arrays_push(to, mx_scope_own(mx_retain(capi_vector(from)->data[i])));
+  mlx_vector_array_free(from);
+  return good;
+}
+
 /* ---- A closure that a transform calls ---- */
 
 static bool call_closure(void *payload, const mx *inputs, int count, mx_arrays *outputs) {
   mlx_vector_array in = {NULL}, out = {NULL};
   capi_set_vector(&in, inputs, (size_t)count);
   bool good = !capi_mlx_closure_call(&out, (mlx_closure){payload}, in);
-  for (size_t i = 0; good && i < capi_vector(out)->size; i++)
-    good = mx_arrays_push(outputs, mx_scope_own(mx_retain(capi_vector(out)->data[i])));
   mlx_vector_array_free(in);
-  mlx_vector_array_free(out);
-  return good;
+  return capi_take_vector(out, outputs, good);
 }
 
 static void release_closure(void *payload) { capi_closure_release(payload); }

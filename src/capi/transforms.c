@@ -112,14 +112,6 @@ static mlx_vector_array vector_of(const mx *arrays, int count) {
   return v;
 }
 
-/* Appends what a rule returned, and frees its vector. */
-static bool take(mlx_vector_array from, mx_arrays *to, bool good) {
-  for (size_t i = 0; good && i < capi_vector(from)->size; i++)
-    good = mx_arrays_push(to, mx_scope_own(mx_retain(capi_vector(from)->data[i])));
-  mlx_vector_array_free(from);
-  return good;
-}
-
 static bool call_vjp(void *payload, const mx *primals, int count, const mx *cotangents,
                      const mx *outputs, int output_count, mx_arrays *vjps) {
   mlx_vector_array in[] = {vector_of(primals, count), vector_of(cotangents, output_count),
@@ -128,7 +120,7 @@ static bool call_vjp(void *payload, const mx *primals, int count, const mx *cota
   custom_closures *c = payload;
   bool good = !capi_mlx_closure_custom_call(&out, c->vjp, in[0], in[1], in[2]);
   for (int i = 0; i < 3; i++) mlx_vector_array_free(in[i]);
-  return take(out, vjps, good);
+  return capi_take_vector(out, vjps, good);
 }
 
 static bool call_jvp(void *payload, const mx *primals, int count, const mx *tangents,
@@ -139,7 +131,7 @@ static bool call_jvp(void *payload, const mx *primals, int count, const mx *tang
   bool good =
       !capi_mlx_closure_custom_jvp_call(&out, c->jvp, in[0], in[1], argnums, (size_t)tangent_count);
   for (int i = 0; i < 2; i++) mlx_vector_array_free(in[i]);
-  return take(out, jvps, good);
+  return capi_take_vector(out, jvps, good);
 }
 
 static bool call_vmap(void *payload, const mx *inputs, const int *axes, int count,
@@ -157,7 +149,7 @@ static bool call_vmap(void *payload, const mx *inputs, const int *axes, int coun
     good = !mlx_vector_int_get(&out_axes[i], out_in, (size_t)i);
   mlx_vector_array_free(in);
   mlx_vector_int_free(out_in);
-  return take(out, outputs, good);
+  return capi_take_vector(out, outputs, good);
 }
 
 static void release_closures(void *payload) {

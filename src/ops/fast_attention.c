@@ -17,15 +17,6 @@ typedef struct {
   bool causal, mask, sinks;
 } attention_params;
 
-/* The array itself where its features lie side by side, else a copy. */
-static mx with_dense_features(mx a) {
-  if (mx_dim(a, -1) == 1 || mx_strides_of(a)[a->ndim - 1] == 1) return a;
-  mx copy = mx_scope_own(mx_array_alloc(a->dtype, mx_shape_of(a), a->ndim));
-  if (!copy || !mx_out_alloc(copy)) return NULL;
-  mx_copy_row_major(copy->data, a);
-  return copy;
-}
-
 /* Heads that came side by side from a projection leave so: the transposition and reshape that
  * follow are views then. */
 static bool alloc_like_queries(mx out, mx q) {
@@ -50,7 +41,7 @@ static void set_mask(mx_attention_call *call, mx mask) {
 
 static bool eval_attention(const mx_node *node, const mx *in, const mx *out) {
   const attention_params *p = MX_PARAMS(attention_params, node);
-  mx q = with_dense_features(in[0]), k = with_dense_features(in[1]), v = with_dense_features(in[2]);
+  mx q = mx_with_dense_rows(in[0]), k = mx_with_dense_rows(in[1]), v = mx_with_dense_rows(in[2]);
   if (!q || !k || !v || !alloc_like_queries(out[0], q)) return false;
   if (!mx_dim(k, 2)) memset(out[0]->data, 0, mx_nbytes(out[0])); /* a sum over no keys */
   if (!out[0]->size || !mx_dim(k, 2)) return true;
@@ -83,7 +74,7 @@ static bool eval_attention(const mx_node *node, const mx *in, const mx *out) {
                             .k_head = ks[1],
                             .v_head = vs[1]};
   if (p->mask) set_mask(&call, in[3]);
-  mx sinks = p->sinks ? with_dense_features(in[p->mask ? 4 : 3]) : NULL;
+  mx sinks = p->sinks ? mx_with_dense_rows(in[p->mask ? 4 : 3]) : NULL;
   if (p->sinks && !sinks) return false;
   call.head.sinks = sinks ? sinks->data : NULL;
   return mx_attention_run(&call);

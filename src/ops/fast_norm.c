@@ -25,27 +25,17 @@ static bool is_layer(const mx_node *node) {
 
 /* ---- Evaluation ---- */
 
-/* The driver wants unit stride along the last axis. */
-static mx with_dense_rows(mx x) {
-  int last = x->ndim - 1;
-  if (mx_shape_of(x)[last] == 1 || mx_strides_of(x)[last] == 1) return x;
-  mx copy = mx_scope_own(mx_array_alloc(x->dtype, mx_shape_of(x), x->ndim));
-  if (!copy || !mx_out_alloc(copy)) return NULL;
-  mx_copy_row_major(copy->data, x);
-  return copy;
-}
-
 /* A vector's data; NULL for the scalar in place of one that was not given. */
 static bool open_vector(mx vector, const void **data) {
   *data = NULL;
   if (!vector->ndim) return true;
-  mx dense = with_dense_rows(vector);
+  mx dense = mx_with_dense_rows(vector);
   if (dense) *data = dense->data;
   return dense != NULL;
 }
 
 static bool eval_norm(const mx_node *node, const mx *in, const mx *out) {
-  mx x = with_dense_rows(in[X]);
+  mx x = mx_with_dense_rows(in[X]);
   const void *weight, *bias = NULL;
   if (!x || !open_vector(in[WEIGHT], &weight)) return false;
   if (is_layer(node) && !open_vector(in[BIAS], &bias)) return false;

@@ -49,9 +49,7 @@ static bool eval_rope(const mx_node *node, const mx *in, const mx *out) {
                   .scale = p->scale};
   mx x = in[0];
   if (!four_axes(x, rope.shape, rope.strides)) {
-    x = mx_scope_own(mx_array_alloc(x->dtype, mx_shape_of(x), x->ndim));
-    if (!x || !mx_out_alloc(x)) return false;
-    mx_copy_row_major(x->data, in[0]);
+    if (!(x = mx_row_major_copy(x))) return false;
     four_axes(x, rope.shape, rope.strides);
   }
   if (!mx_out_donate(out[0], in[0]) && !mx_out_alloc(out[0])) return false;

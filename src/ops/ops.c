@@ -48,6 +48,19 @@ void mx_copy_row_major(void *to, mx in) {
                   in->ndim);
 }
 
+mx mx_row_major_copy(mx in) {
+  mx copy = mx_scope_own(mx_array_alloc(in->dtype, mx_shape_of(in), in->ndim));
+  if (!copy || !mx_out_alloc(copy)) return NULL;
+  mx_copy_row_major(copy->data, in);
+  return copy;
+}
+
+mx mx_with_dense_rows(mx in) {
+  int last = in->ndim - 1;
+  bool dense = mx_shape_of(in)[last] == 1 || mx_strides_of(in)[last] == 1;
+  return dense ? in : mx_row_major_copy(in);
+}
+
 const void *mx_row_major_data(mx in, mx_buffer **temporary) {
   *temporary = NULL;
   if (in->row_contiguous) return in->data;

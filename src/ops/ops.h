@@ -38,6 +38,10 @@ int mx_shape_of_first(const mx_node *node, const mx *inputs, int output, int *sh
 /* The input's elements in row-major order: its own memory where they lie so already, else a copy in
  * *temporary, which the caller releases (NULL otherwise). NULL after mx_fail. */
 const void *mx_row_major_data(mx in, mx_buffer **temporary);
+/* A row-major copy that lasts as long as the evaluation (its scope owns it); NULL after mx_fail. */
+mx mx_row_major_copy(mx in);
+/* The input itself where the elements of its last axis lie side by side, else such a copy. */
+mx mx_with_dense_rows(mx in);
 /* Copies in's elements into row-major memory at `to`. */
 void mx_copy_row_major(void *to, mx in);
 /* Gives out the memory of `in` if it can (same bytes an element, row-major, not needed any more).

@@ -114,12 +114,8 @@ typedef struct {
 /* The strides mean row-major memory, so an input that lies otherwise is copied first. */
 static bool eval_as_strided(const mx_node *node, const mx *in, const mx *out) {
   const as_strided_params *p = MX_PARAMS(as_strided_params, node);
-  mx base = in[0];
-  if (!base->row_contiguous) {
-    base = mx_scope_own(mx_array_alloc(base->dtype, mx_shape_of(base), base->ndim));
-    if (!base || !mx_out_alloc(base)) return false;
-    mx_copy_row_major(base->data, in[0]);
-  }
+  mx base = in[0]->row_contiguous ? in[0] : mx_row_major_copy(in[0]);
+  if (!base) return false;
   mx_out_view(out[0], base, p->strides, (int64_t)p->offset);
   return true;
 }

@@ -85,7 +85,6 @@ void tr_graph_free(tr_graph *g) {
 /* ---- Replay ---- */
 
 typedef struct {
-  const tr_graph *graph;
   bool shapeless;
   tr_make make;
   mx_ptr_map places; /* step -> its place in values */
@@ -139,7 +138,7 @@ bool tr_graph_replay(const tr_graph *g, const mx *inputs, bool shapeless, mx_arr
 
 bool tr_graph_replay_by(const tr_graph *g, const mx *inputs, bool shapeless, tr_make make,
                         mx_arrays *outputs) {
-  replay r = {.graph = g, .shapeless = shapeless, .make = make};
+  replay r = {.shapeless = shapeless, .make = make};
   bool good = true;
   for (size_t i = 0; i < g->inputs.size; i++) set_value(&r, g->inputs.data[i], &inputs[i], 1);
   for (size_t i = 0; i < g->tape.size && good; i++)

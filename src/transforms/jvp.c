@@ -37,7 +37,7 @@ static bool push_forward(mx_fn f, const mx *primals, const mx *tracers, const mx
   mx_tracing--;
   if (!good) return false;
   tr_tape tape = {0};
-  tr_tape_record(&tape, tracers, primals, NULL, count, outputs->data, outputs->size, (tr_walk){0});
+  tr_tape_record(&tape, tracers, primals, NULL, count, outputs->data, outputs->size, false);
   for (int i = 0; i < count; i++) tape.input_values[i].array = tangents[i];
   mx_tracing++;
   for (size_t i = 0; i < tape.entries.size && good; i++)

@@ -11,7 +11,7 @@ typedef struct {
 
 typedef struct {
   tr_tape *tape;
-  tr_walk how;
+  bool through_stops;
   MX_VEC(frame) path;
 } walk;
 
@@ -53,7 +53,7 @@ static void leave(walk *w, mx a, mx_node *node) {
     tracer |= node->inputs[i]->tracer;
     carried |= tr_value_of(w->tape, node->inputs[i]) != NULL;
   }
-  if (node->primitive->stops_gradient && !w->how.through_stops) carried = false;
+  if (node->primitive->stops_gradient && !w->through_stops) carried = false;
   if (carried) {
     record(w->tape, a, node);
     tr_entry *e = &mx_vec_last(&w->tape->entries);
@@ -63,8 +63,8 @@ static void leave(walk *w, mx a, mx_node *node) {
 }
 
 void tr_tape_record(tr_tape *tape, const mx *tracers, const mx *before, const bool *carried,
-                    int input_count, const mx *outputs, int output_count, tr_walk how) {
-  walk w = {.tape = tape, .how = how};
+                    int input_count, const mx *outputs, int output_count, bool through_stops) {
+  walk w = {.tape = tape, .through_stops = through_stops};
   tape->input_values = mx_xcalloc((size_t)input_count + 1, sizeof *tape->input_values);
   for (int i = 0; i < input_count; i++) {
     tracers[i]->tracer = before && before[i]->tracer;

@@ -26,17 +26,12 @@ typedef struct {
   tr_value *input_values;
 } tr_tape;
 
-/* What the walk asks and does; a transform sets them before tr_tape_walk. */
-typedef struct {
-  bool through_stops; /* whether nodes that stop gradients are carried through */
-} tr_walk;
-
 /* Records the nodes that lie between inputs[input_count] (where carried[i]; NULL: all) and the
  * outputs, and takes the mark of a tracer from all that this trace has put it on: what depends on
  * tracers[i] is from now on a tracer only where before[i] (the array that it stands for; NULL:
- * none) is one. */
+ * none) is one. through_stops: nodes that stop gradients are carried through, too. */
 void tr_tape_record(tr_tape *tape, const mx *tracers, const mx *before, const bool *carried,
-                    int input_count, const mx *outputs, int output_count, tr_walk how);
+                    int input_count, const mx *outputs, int output_count, bool through_stops);
 void tr_tape_free(tr_tape *tape);
 
 /* The place of an array's value; NULL where the array is not on the tape. */

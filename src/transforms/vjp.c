@@ -86,7 +86,7 @@ static bool pull_back(mx_fn f, const mx *primals, const mx *tracers, int count, 
   for (int i = 0; i < argnums.size; i++) carried[argnums.data[i]] = true;
   mx_arrays made = {outputs->data + first, outputs->size - first, 0};
   tr_tape tape = {0};
-  tr_tape_record(&tape, tracers, primals, carried, count, made.data, made.size, (tr_walk){0});
+  tr_tape_record(&tape, tracers, primals, carried, count, made.data, made.size, false);
   mx_tracing++; /* a rule may evaluate what an outer transform still needs */
   good = seed(&tape, &made, cotangents, cotangent_count);
   for (size_t i = tape.entries.size; i > 0 && good; i--)

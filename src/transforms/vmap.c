@@ -142,8 +142,7 @@ bool mx_vmap_replace(const mx *inputs, const mx *traced, int count, const mx *tr
     whole[mapped++] = inputs[i];
   }
   tr_tape tape = {0};
-  tr_tape_record(&tape, slices, whole, NULL, mapped, traced_outputs, output_count,
-                 (tr_walk){.through_stops = true});
+  tr_tape_record(&tape, slices, whole, NULL, mapped, traced_outputs, output_count, true);
   for (int i = 0, k = 0; i < count; i++)
     if (in_axes.data[i] >= 0) tape.input_values[k++] = (tr_value){inputs[i], in_axes.data[i]};
   bool good = replay(&tape, traced_outputs, output_count, out_axes, length, outputs);
