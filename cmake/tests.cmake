@@ -43,7 +43,7 @@ if(CMOCKA_FOUND)
     endif()
     # What rests on kernels runs at every instruction set that was built; tests/support/isa.c skips
     # those that the machine lacks.
-    if(name MATCHES "^(kernels|drivers|ops)_")
+    if(name MATCHES "^((kernels|drivers|ops)_|lm_divergence$)")
       foreach(isa ${MX_ISAS})
         add_test(NAME ${name}.${isa} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
         set_tests_properties(${name}.${isa} PROPERTIES TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77
