@@ -295,7 +295,7 @@ static bool update(trainer *t, mx *updated) {
 /* Builds one step, evaluates it with all that it changes, and gives the loss; NaN after mx_fail. */
 static double train_step(trainer *t) {
   int states = mx_optimizer_state_count(t->optimizer);
-  mx *all = calloc((size_t)(t->count + 1 + states), sizeof *all);
+  mx *all = calloc((size_t)t->count + 1 + (size_t)states, sizeof *all);
   mx_scope scope = mx_scope_begin(), building = mx_scope_begin();
   bool good = update(t, all);
   mx_scope_end_many(building, all, good ? t->count + 1 : 0);

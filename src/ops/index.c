@@ -259,8 +259,8 @@ static bool vmap_scatter(const mx_node *node, const mx *in, const int *axes, mx 
   mx indices[MX_MAX_NDIM + 1], values = mx_batched(in[0], axes[0], length);
   mx updates = mx_batched(in[last], axes[last], length);
   if (!values || !updates || !map_indices(in + 1, axes + 1, count, 0, indices + 1)) return false;
-  int places = count ? indices[1]->ndim : 1;
-  indices[0] = numbers(length, 0, places, count ? (mx_dtype)indices[1]->dtype : MX_INT32);
+  int places = count > 0 ? indices[1]->ndim : 1;
+  indices[0] = numbers(length, 0, places, count > 0 ? (mx_dtype)indices[1]->dtype : MX_INT32);
   for (int i = 0; i < count; i++) along[i + 1] = p->axes[i] + 1;
   mx_copy_ints(shape, mx_shape_of(updates), places);
   for (int i = 0; i <= count; i++)

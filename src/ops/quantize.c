@@ -408,8 +408,10 @@ static bool vmap_quantized_matmul(const mx_node *node, const mx *in, const int *
   int ndim = in[0]->ndim + (axes[0] < 0); /* of the result */
   mx w[3] = {in[1], in[2], in[3]}, x = mx_batch_in_front(in[0], axes[0]);
   if (many && !batch_weights(in + 1, axes + 1, w)) return false;
-  for (int i = 0; i < 3 && many; i++)
+  for (int i = 0; i < 3 && many; i++) {
     while (w[i] && w[i]->ndim < ndim) w[i] = mx_expand_dims(w[i], MX_INTS(1));
+    if (!w[i]) return false;
+  }
   out[0] = mx_quantized_matmul(x, w[0], w[1], w[2], .transpose = p->transpose,
                                .group_size = p->group_size, .bits = p->bits);
   out_axes[0] = 0;

@@ -8,6 +8,7 @@
 #include "transforms/compile_graph.h"
 #include "transforms/compile_tiles.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,7 @@ static bool emit_fused(fuser *f, const unit *u, const bool *wanted, cp_step *mad
   cp_op ops[MX_TILES_OPS];
   mx inputs[MX_TILES_INPUTS], results[MX_TILES_OPS];
   int values[MX_TILES_OPS], outputs = 0, count = (int)u->steps.size;
+  assert(count > 0);
   for (int i = 0; i < count; i++) {
     const cp_step *s = step_at(f, u->steps.data[i]);
     ops[i] =
@@ -309,6 +311,7 @@ static void order_units(fuser *f, ints *order) {
 static bool rebuild(fuser *f, const ints *order) {
   cp_graph *g = f->g, fresh = {0};
   bool *wanted = mx_xcalloc(g->values.size + 1, sizeof *wanted), good = true;
+  assert(order->size <= f->units.size);
   mark_wanted(f, wanted);
   for (size_t i = 0; i < order->size && good; i++) {
     const unit *u = &f->units.data[order->data[i]];
@@ -317,7 +320,7 @@ static bool rebuild(fuser *f, const ints *order) {
       good = emit_fused(f, u, wanted, &made);
     } else {
       const cp_step *s = step_at(f, u->steps.data[0]);
-      size_t values = (size_t)(s->node->input_count + s->node->output_count);
+      size_t values = (size_t)s->node->input_count + (size_t)s->node->output_count;
       made = cp_step_new(s->node);
       memcpy(made.in, s->in, values * sizeof *made.in);
     }

@@ -21,7 +21,7 @@ typedef struct {
 } recorder;
 
 cp_step cp_step_new(mx_node *node) {
-  size_t count = (size_t)(node->input_count + node->output_count);
+  size_t count = (size_t)node->input_count + (size_t)node->output_count;
   int *block = mx_xcalloc(count + 1, sizeof *block);
   atomic_fetch_add_explicit(&node->refs, 1, memory_order_relaxed);
   return (cp_step){node, block, block + node->input_count};

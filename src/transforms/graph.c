@@ -1,6 +1,7 @@
 /* Tracing, ordering and replaying the graph of a function. */
 #include "transforms/graph.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- Tracing ---- */
@@ -93,7 +94,10 @@ typedef struct {
 
 static mx value_of(replay *r, mx a) {
   uint32_t *at = mx_ptr_find(&r->places, step_of(a));
-  return at ? r->values.data[*at + (uint32_t)(a->node ? a->output : 0)] : a;
+  if (!at) return a;
+  size_t place = *at + (size_t)(a->node ? a->output : 0);
+  assert(place < r->values.size);
+  return r->values.data[place];
 }
 
 static void set_value(replay *r, mx a, const mx *values, int count) {
