@@ -10,7 +10,7 @@
 enum { MX_BACKEND_CPU, MX_BACKEND_GPU, MX_BACKENDS };
 
 /* What an operation without arithmetic does, for whoever rewrites graphs: repeats its input to the
- * output's shape, or hands it on. */
+ * output's shape, or hands on its last inputs, one for each output. */
 typedef enum { MX_ROLE_NONE, MX_ROLE_BROADCAST, MX_ROLE_IDENTITY } mx_role;
 
 typedef struct mx_primitive {

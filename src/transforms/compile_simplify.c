@@ -95,7 +95,8 @@ void cp_simplify(cp_graph *g) {
     cp_step *s = &g->steps.data[i];
     for (int k = 0; k < s->node->input_count; k++) s->in[k] = stands_for[s->in[k]];
     if (s->node->primitive->role == MX_ROLE_IDENTITY) {
-      stands_for[s->out[0]] = s->in[0];
+      int outputs = s->node->output_count, first = s->node->input_count - outputs;
+      for (int o = 0; o < outputs; o++) stands_for[s->out[o]] = s->in[first + o];
       continue;
     }
     size_t at = (size_t)hash_of(s) & t.mask;

@@ -114,6 +114,7 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
 
 static const mx_primitive custom_transforms = {.name = "CustomTransforms",
                                                .params_size = sizeof(params),
+                                               .role = MX_ROLE_IDENTITY,
                                                .eval = {eval},
                                                .vjp = vjp,
                                                .jvp = jvp,

@@ -72,8 +72,12 @@ static void draw(drawing *d, mx a, size_t step) {
     return;
   }
   mx_node *node = a->node;
-  mx_str_printf(&d->out, "{ %zu [label =\"%s\", shape=rectangle]; }\n", step,
-                node->primitive->name);
+  mx_str_printf(&d->out, "{ %zu [label =\"%s", step, node->primitive->name);
+  if (node->primitive->print) {
+    mx_str_puts(&d->out, " ");
+    node->primitive->print(node, &d->out);
+  }
+  mx_str_puts(&d->out, "\", shape=rectangle]; }\n");
   for (int i = 0; i < node->input_count; i++)
     mx_str_printf(&d->out, "\"%s\" -> %zu\n", name_of(d, key_of(node->inputs[i])), step);
   for (int o = 0; o < node->output_count; o++) {

@@ -162,6 +162,11 @@ static bool write_function(writer *w, const tr_signature *s) {
 static bool in_mlx_terms(const mx_node *node, const mx *inputs, const mx_spec *specs, mx *out) {
   const mx_codec *codec = mx_codec_of(node->primitive);
   bool cpu = node->stream.device.type == MX_CPU;
+  if (!codec && node->primitive->role == MX_ROLE_IDENTITY) {
+    const mx *handed_on = inputs + node->input_count - node->output_count;
+    memcpy(out, handed_on, (size_t)node->output_count * sizeof *out);
+    return true;
+  }
   if (codec && codec->expand && (cpu || !*codec->name)) return codec->expand(node, inputs, out);
   return mx_node_again(node, inputs, specs, out);
 }

@@ -33,6 +33,15 @@ bool tr_append(mx_arrays *list, const mx *arrays, int count) {
   return true;
 }
 
+bool tr_all_given(const char *transform, const char *what, const mx *arrays, int count) {
+  for (int i = 0; i < count; i++) {
+    if (arrays[i]) continue;
+    if (!mx_error()) mx_fail("[%s] %s %d is the null array.", transform, what, i);
+    return false;
+  }
+  return true;
+}
+
 bool tr_return(mx_scope scope, bool good, mx_arrays *first, mx_arrays *to_first, mx_arrays *second,
                mx_arrays *to_second) {
   if (!good && !mx_error()) mx_fail("[transform] The function or a rule failed without a message.");
@@ -70,11 +79,7 @@ bool mx_fn_apply(mx_fn f, const mx *inputs, int count, mx_arrays *outputs) {
     if (!mx_error()) mx_fail("[function] The function is NULL.");
     return false;
   }
-  for (int i = 0; i < count; i++)
-    if (!inputs[i]) {
-      if (!mx_error()) mx_fail("[function] Input %d is the null array.", i);
-      return false;
-    }
+  if (!tr_all_given("function", "Input", inputs, count)) return false;
   mx_arrays results = {0};
   mx_scope scope = mx_scope_begin();
   bool good = f->call(f->payload, inputs, count, &results);

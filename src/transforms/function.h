@@ -10,6 +10,9 @@
 /* Appends arrays[count], all or (where one is NULL) none. */
 bool tr_append(mx_arrays *list, const mx *arrays, int count);
 
+/* Whether none is NULL; records "[transform] What 2 is the null array." where no message stands. */
+bool tr_all_given(const char *transform, const char *what, const mx *arrays, int count);
+
 /* Leaves the scope of a transform: what two lists hold passes out of it and is appended to the
  * caller's, where `good`; the lists are freed. Returns good; after a failure a message stands. */
 bool tr_return(mx_scope scope, bool good, mx_arrays *first, mx_arrays *to_first, mx_arrays *second,

@@ -52,9 +52,11 @@ static bool push_forward(mx_fn f, const mx *primals, const mx *tracers, const mx
 }
 
 static bool same_shapes(const mx *primals, const mx *tangents, int count) {
+  if (!tr_all_given("jvp", "Primal", primals, count) ||
+      !tr_all_given("jvp", "Tangent", tangents, count))
+    return false;
   for (int i = 0; i < count; i++) {
     mx p = primals[i], t = tangents[i];
-    if (!p || !t) return false;
     if (p->ndim == t->ndim && mx_same_shape(mx_shape_of(p), mx_shape_of(t), p->ndim)) continue;
     mx_fail("[jvp] Input shape %s does not match shape of tangent %s.", mx_shape_text_of(p),
             mx_shape_text_of(t));

@@ -46,13 +46,9 @@ bool tr_arguments_make(tr_arguments *a, const mx *args, int count, const mx_arra
   for (int i = 0; i < count; i++) a->inputs[i] = args[i];
   for (size_t i = 0; i < named; i++)
     a->inputs[(size_t)count + i] = mx_array_map_get(keywords, a->keywords[i]);
-  for (size_t i = 0; i < all; i++) {
-    if (a->inputs[i]) continue;
-    if (!mx_error()) mx_fail("[function] Input %zu is the null array.", i);
-    tr_arguments_free(a);
-    return false;
-  }
-  return true;
+  if (tr_all_given("function", "Input", a->inputs, a->count)) return true;
+  tr_arguments_free(a);
+  return false;
 }
 
 void tr_arguments_free(tr_arguments *a) {

@@ -42,20 +42,22 @@ static bool propagate(tr_tape *tape, tr_entry *e) {
   return good;
 }
 
+static bool wrong_count(int outputs, int cotangents) {
+  mx_fail("[vjp] Number of outputs to compute gradients for (%d) does not match number of "
+          "cotangents (%d).",
+          outputs, cotangents);
+  return false;
+}
+
 /* Lays the cotangents at the outputs that do not stop gradients. */
 static bool seed(tr_tape *tape, const mx_arrays *outputs, const mx *cotangents, int count) {
   int next = 0;
+  if (count > outputs->size) return wrong_count(outputs->size, count);
   for (int i = 0; i < outputs->size; i++) {
     mx out = outputs->data[i];
     if (out->node && out->node->primitive->stops_gradient) continue;
-    if (next >= count) {
-      mx_fail("[vjp] Number of outputs to compute gradients for (%d) does not match number of "
-              "cotangents (%d).",
-              outputs->size, count);
-      return false;
-    }
+    if (next >= count) return wrong_count(outputs->size, count);
     mx cotangent = cotangents[next++];
-    if (!cotangent) return false;
     if (out->ndim != cotangent->ndim ||
         !mx_same_shape(mx_shape_of(out), mx_shape_of(cotangent), out->ndim)) {
       bool scalar = outputs->size == 1 && out->size == 1;
@@ -103,12 +105,14 @@ static bool pull_back(mx_fn f, const mx *primals, const mx *tracers, int count, 
 
 bool tr_vjp(mx_fn f, const mx *primals, int count, mx_ints argnums, const mx *cotangents,
             int cotangent_count, mx_arrays *outputs, mx_arrays *vjps) {
+  if (!tr_all_given("vjp", "Primal", primals, count) ||
+      !tr_all_given("vjp", "Cotangent", cotangents, cotangent_count))
+    return false;
   mx *tracers = mx_xmalloc(((size_t)count + 1) * sizeof *tracers);
   mx_arrays values = {0}, gradients = {0};
   mx_scope scope = mx_scope_begin();
   bool good = true;
-  for (int i = 0; i < count && good; i++)
-    good = primals[i] && (tracers[i] = tr_tracer(primals[i])) != NULL;
+  for (int i = 0; i < count && good; i++) good = (tracers[i] = tr_tracer(primals[i])) != NULL;
   good = good && pull_back(f, primals, tracers, count, argnums, cotangents, cotangent_count,
                            &values, &gradients);
   good = tr_return(scope, good, &values, outputs, &gradients, vjps);

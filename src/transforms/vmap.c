@@ -15,6 +15,7 @@ static int mapped_length(const mx *inputs, int count, mx_ints axes) {
             count);
     return -1;
   }
+  if (!tr_all_given("vmap", "Input", inputs, count)) return -1;
   int length = -1;
   for (int i = 0; i < count; i++) {
     int axis = axes.data[i];
