@@ -195,7 +195,9 @@ static bool read_outputs(reader *r, made *m, uint64_t id) {
   mx_spec spec = {0};
   uint64_t siblings = 0;
   mx_state_uint64(&r->state, &siblings);
-  if (siblings > INT_MAX - 1) r->state.failed = true;
+  /* Each has an id to come. */
+  if (siblings > INT_MAX - 1 || siblings > (r->state.size - r->state.at) / 8)
+    r->state.failed = true;
   if (!read_all(r)) return false;
   m->output_count = (int)siblings + 1;
   m->outputs = mx_xcalloc((size_t)m->output_count, sizeof *m->outputs);
