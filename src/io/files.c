@@ -60,6 +60,7 @@ mx_buffer *mx_io_map(const char *op, const char *path, size_t least) {
     mx_fail("%s: cannot be mapped: %s", path, strerror(errno));
   close(fd);
   if (address == MAP_FAILED) return NULL;
+  madvise(address, bytes, MADV_HUGEPAGE); /* where the system can: fewer page faults and misses */
   mapping *m = mx_xmalloc(sizeof *m);
   *m = (mapping){address, bytes};
   mx_buffer *buffer = mx_buffer_wrap(address, bytes, unmap, m);
