@@ -5,6 +5,14 @@
 
 #include "kernels/attention_rows.h"
 
+/* Asks for the row that lies a block of keys ahead. A block of K and one of V take turns, and the
+ * hardware foresees neither across the turn. */
+V_INLINE void ask_ahead(float_kind kind, const void *row, int64_t stride, int64_t length) {
+  const char *ahead = kind_at(kind, row, STREAM_KEYS * stride);
+  int64_t bytes = length * (kind == KIND_f32 ? 4 : 2);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + i, 0, 2);
+}
+
 /* sums[r * wide + t] += the products of n <= VW elements of q's row r and K's row t. */
 V_INLINE void dot_step(float_kind kind, int high, const void *const *rows, const float *q,
                        int64_t q_row, int64_t i, int64_t n, vf sums[VW]) {
@@ -23,14 +31,17 @@ V_INLINE void dot_step(float_kind kind, int high, const void *const *rows, const
 /* scores[r * STREAM_KEYS + j] for `high` rows of q (padded to whole registers) and n keys. VW /
  * high keys are taken at a time; past the end, the last key again. */
 V_INLINE void dots(float_kind kind, int high, const mx_attention *a, const float *q, const void *k,
-                   float *scores, int64_t n) {
+                   float *scores, int64_t n, bool first) {
   const int wide = VW / high;
   int64_t q_row = round_up(a->d, VW), whole = a->d / VW * VW;
   for (int64_t j = 0; j < n; j += wide) {
     const void *rows[VW];
     vf sums[VW];
 #pragma GCC unroll 16
-    for (int t = 0; t < wide; t++) rows[t] = kind_at(kind, k, min64(j + t, n - 1) * a->k_row);
+    for (int t = 0; t < wide; t++) {
+      rows[t] = kind_at(kind, k, min64(j + t, n - 1) * a->k_row);
+      if (first) ask_ahead(kind, rows[t], a->k_row, a->d);
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < VW; i++) sums[i] = vf_set(0);
     for (int64_t i = 0; i < whole; i += VW) dot_step(kind, high, rows, q, q_row, i, VW, sums);
@@ -57,6 +68,7 @@ V_INLINE void gather_tile(float_kind kind, int high, int vectors, const mx_atten
                        : vf_load_as(KIND_f32, o + r * o_row + u * VW);
   for (int64_t j = 0; j < n; j++) {
     const void *row = kind_at(kind, v, j * a->v_row);
+    ask_ahead(kind, row, a->v_row, vectors * VW);
     vf x[4];
 #pragma GCC unroll 4
     for (int u = 0; u < vectors; u++)
@@ -164,7 +176,7 @@ V_INLINE void attention_stream(float_kind kind, const mx_attention *a, int64_t r
   for (int64_t key = key0; key < key1; key += STREAM_KEYS) {
     int64_t n = min64(STREAM_KEYS, key1 - key);
     const void *k = kind_at(kind, a->k, key * a->k_row), *v = kind_at(kind, a->v, key * a->v_row);
-#define STEP(high, r) dots(kind, high, a, q + (r)*q_row, k, scores + (r)*STREAM_KEYS, n)
+#define STEP(high, r) dots(kind, high, a, q + (r)*q_row, k, scores + (r)*STREAM_KEYS, n, (r) == 0)
     IN_FOURS(rows, STEP);
 #undef STEP
     for (int64_t r = 0; r < rows; r++) {

@@ -67,6 +67,20 @@ static void deal(const int16_t *integers, int64_t run, int fields, int16_t *to) 
                        _mm512_cvtepi64_epi16(_mm512_srli_epi64(fours, 16 * (unsigned)j)));
   }
   if (fields == 4) return;
+#elif defined(__AVX2__)
+  const __m256i by_field = _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0,
+                                            1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+  const __m256i join = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  for (int64_t i = 0; fields == 4 && i < run; i += 4) {
+    __m256i fours = _mm256_loadu_si256((const __m256i *)(integers + i * 4));
+    fours = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(fours, by_field), join);
+    for (int j = 0; j < 4; j++) {
+      int64_t field;
+      memcpy(&field, (const char *)&fours + j * 8, 8);
+      memcpy(to + j * 2 * LANES + i, &field, 8);
+    }
+  }
+  if (fields == 4) return;
 #endif
   for (int j = 0; j < fields; j++)
     for (int64_t i = 0; i < run; i++) to[j * 2 * LANES + i] = integers[i * fields + j];
