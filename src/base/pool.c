@@ -12,12 +12,15 @@
 
 #define MAX_THREADS 256
 #define SPIN_NANOSECONDS 100000 /* longer than the gap between two kernels of a model */
-#define CHUNKS_PER_THREAD 8     /* evens out threads that others keep from their core */
+/* A chunk is this part of one thread's share of what is left, so that the last ones are short and
+ * threads that others keep from their core even out; and at least that part of the whole job's. */
+#define CHUNK_OF_LEFT 4
+#define CHUNK_OF_WHOLE 64
 
 typedef struct {
   void (*fn)(void *, int64_t, int64_t);
   void *context;
-  int64_t count, chunk;
+  int64_t count, grain, least; /* elements of a chunk: multiples of the grain, `least` or more */
 } pool_job;
 
 /* The state word: | generation (47 bits) | open (1) | workers inside (16) |. A worker enters an
@@ -113,14 +116,25 @@ static bool crowded(void) {
          pool.threads;
 }
 
+static int64_t round_up(int64_t n, int64_t grain) { return (n + grain - 1) / grain * grain; }
+
+/* Where a chunk ends depends on where it begins alone: the same chunks in every run. */
+static int64_t chunk_end(const pool_job *job, int64_t begin) {
+  int64_t left = job->count - begin;
+  int64_t chunk = round_up(left / (pool.threads * CHUNK_OF_LEFT), job->grain);
+  if (chunk < job->least) chunk = job->least;
+  return chunk < left ? begin + chunk : job->count;
+}
+
 static void take_chunks(bool master) {
   const pool_job *job = &pool.job;
+  int64_t begin = atomic_load_explicit(&pool.next, memory_order_relaxed);
   inside = true;
-  while (master || !crowded()) {
-    int64_t begin = atomic_fetch_add_explicit(&pool.next, job->chunk, memory_order_relaxed);
-    if (begin >= job->count) break;
-    int64_t end = begin + job->chunk;
-    job->fn(job->context, begin, end < job->count ? end : job->count);
+  while (begin < job->count && (master || !crowded())) {
+    int64_t end = chunk_end(job, begin);
+    if (!atomic_compare_exchange_weak(&pool.next, &begin, end)) continue;
+    job->fn(job->context, begin, end);
+    begin = atomic_load_explicit(&pool.next, memory_order_relaxed);
   }
   inside = false;
 }
@@ -214,10 +228,8 @@ void mx_pool_run(int64_t count, int64_t grain, void (*fn)(void *, int64_t, int64
   if (pthread_mutex_trylock(&pool.busy)) {
     fn(context, 0, count);
   } else {
-    int64_t pieces = (int64_t)pool.threads * CHUNKS_PER_THREAD;
-    int64_t chunk = count / pieces > 1 ? count / pieces : 1;
-    chunk = (chunk + grain - 1) / grain * grain;
-    run_on_pool((pool_job){fn, context, count, chunk});
+    int64_t least = round_up(count / (pool.threads * CHUNK_OF_WHOLE), grain);
+    run_on_pool((pool_job){fn, context, count, grain, least > grain ? least : grain});
     pthread_mutex_unlock(&pool.busy);
   }
   atomic_fetch_sub(&pool.callers, 1);
