@@ -10,9 +10,10 @@
 #include <string.h>
 
 #define ROWS_AT_A_TIME 16
-#define MOST_FEW 32       /* rows of x; beyond, opening the weights once costs less */
-#define MOST_STORED 2     /* rows of integers, where the kernels can keep floats instead: */
-#define MOST_SOME 8       /* up to this many; beyond, panels cost less */
+#define MOST_FEW 32       /* rows of x for an untransposed W; beyond, opening it once costs less */
+#define MOST_SOME 32      /* stored rows of x: beyond, panels cost less */
+#define MOST_STORED 16    /* of them at a time */
+#define STRIP 32          /* rows of W that go together */
 #define GRAIN_BYTES 16384 /* of weights: what is worth waking a thread for */
 #define SPAN 512          /* columns that a task of the untransposed product holds as floats */
 
@@ -22,6 +23,9 @@ typedef struct {
   int64_t m; /* first row */
   float *floats;
 } job;
+
+/* Stored rows of a row: float32 takes two. */
+static int parts_of(const mx_qmm_product *p) { return p->dtype == MX_FLOAT32 ? 2 : 1; }
 
 static int64_t rows_grain(const mx_qmm_weights *w) {
   int64_t rows = GRAIN_BYTES / (w->row_bytes + 1);
@@ -113,31 +117,39 @@ static int few_rows(job *j) {
   return finite ? 0 : many_rows(p, j->m, j->x.rows); /* integers cannot hold infinities */
 }
 
-static void run_some(void *context, int64_t begin, int64_t end) {
-  const job *j = context;
-  const mx_qmm_product *p = j->p;
-  mx_k->qmm_some(&p->w, j->floats, j->x.rows, p->k, begin, end,
-                 element(p->out, j->m * p->ldo, p->dtype), p->ldo, p->dtype);
-}
+typedef struct {
+  const mx_qmm_product *p;
+  mx_qmm_some x;
+  int64_t m;
+  _Atomic bool infinite;
+} some_job;
 
 static void load_some(void *context, int64_t begin, int64_t end) {
-  const job *j = context;
+  some_job *j = context;
   const mx_qmm_product *p = j->p;
-  for (int64_t m = begin; m < end; m++)
-    mx_k->qmm_some_load(p->w.bits, p->k, element(p->x, (j->m + m) * p->ldx, p->dtype), p->dtype,
-                        j->floats, (j->x.rows + 3) / 4 * 4, m);
+  if (!mx_k->qmm_some_load(&j->x, element(p->x, j->m * p->ldx, p->dtype), p->ldx, p->dtype, begin,
+                           end))
+    j->infinite = true;
 }
 
-/* Rows of x as floats, their number brought to a multiple of 4. */
-static int some_rows(job *j) {
-  int64_t rows = (j->x.rows + 3) / 4 * 4;
-  mx_buffer *work = mx_buffer_new((size_t)(rows * mx_k->qmm_some_floats(j->p->k)) * sizeof(float));
+static void run_some(void *context, int64_t begin, int64_t end) {
+  const some_job *j = context;
+  const mx_qmm_product *p = j->p;
+  mx_k->qmm_some(&p->w, &j->x, begin, end, element(p->out, j->m * p->ldo, p->dtype), p->ldo,
+                 p->dtype);
+}
+
+/* Rows of x from m on that are some, but not many. */
+static int some_rows(const mx_qmm_product *p, int64_t m, int64_t rows) {
+  some_job j = {.p = p, .m = m, .x = {.rows = (int)rows, .k = p->k}};
+  j.x.bits = p->w.bits, j.x.group = p->w.group, j.x.parts = parts_of(p);
+  mx_buffer *work = mx_buffer_new(mx_k->qmm_some_layout(&j.x, NULL));
   if (!work) return -1;
-  j->floats = work->data;
-  mx_pool_run(rows, 1, load_some, j);
-  mx_pool_run(j->p->n, 32, run_some, j);
+  mx_k->qmm_some_layout(&j.x, work->data);
+  mx_pool_run(p->w.groups, 8, load_some, &j);
+  if (!j.infinite) mx_pool_run(p->n, STRIP, run_some, &j);
   mx_buffer_release(work);
-  return 0;
+  return j.infinite ? many_rows(p, m, rows) : 0; /* integers cannot hold infinities */
 }
 
 /* Columns of out, in groups: out = sum over k of x[k] * row k of W. */
@@ -173,19 +185,18 @@ static int few_rows_untransposed(job *j) {
 }
 
 int mx_qmm(const mx_qmm_product *p) {
-  int64_t stored = p->m * (p->dtype == MX_FLOAT32 ? 2 : 1);
-  bool some = p->transpose && stored > MOST_STORED && mx_k->qmm_some_floats(p->k);
-  if (p->m > (some ? MOST_SOME : MOST_FEW)) return many_rows(p, 0, p->m);
-  for (int64_t m = 0; m < p->m; m += ROWS_AT_A_TIME) {
-    int64_t rows = p->m - m < ROWS_AT_A_TIME ? p->m - m : ROWS_AT_A_TIME;
-    job j = {.p = p,
-             .m = m,
-             .x = {.rows = rows,
-                   .k = p->k,
-                   .bits = p->w.bits,
-                   .group = p->w.group,
-                   .parts = p->dtype == MX_FLOAT32 ? 2 : 1}};
-    if (some ? some_rows(&j) : p->transpose ? few_rows(&j) : few_rows_untransposed(&j)) return -1;
+  int parts = parts_of(p);
+  if (p->m > (p->transpose ? MOST_SOME / parts : MOST_FEW)) return many_rows(p, 0, p->m);
+  int64_t most = p->transpose ? MOST_STORED / parts : ROWS_AT_A_TIME;
+  for (int64_t m = 0; m < p->m; m += most) {
+    int64_t rows = p->m - m < most ? p->m - m : most;
+    bool some = p->transpose && rows > 1;
+    job j = {
+        .p = p,
+        .m = m,
+        .x = {.rows = rows, .k = p->k, .bits = p->w.bits, .group = p->w.group, .parts = parts}};
+    if (some ? some_rows(p, m, rows) : p->transpose ? few_rows(&j) : few_rows_untransposed(&j))
+      return -1;
   }
   return 0;
 }

@@ -1,9 +1,8 @@
 /* Products of a few rows of activations with a quantised matrix, read once and in place: what
  * decoding a language model spends its time on. */
 #include "kernels/qmm.h"
+#include "kernels/qmm_rounding.h"
 #include "kernels/qmm_unpack.h"
-
-#include <math.h>
 
 #define CHUNK 128 /* groups of a row whose scales are held as floats at a time */
 #define ALIGN(n) (((n) + 63) & ~(size_t)63)
@@ -12,12 +11,6 @@
 #else
 #define MOST_ROWS 2
 #endif
-
-/* A group's floats from element i of p: whole vectors. */
-INLINE void floats_of(const void *p, int64_t i, int count, mx_dtype dtype, float *out) {
-  for (int done = 0; done < count; done += LANES)
-    vf_store(out + done, load_floats(p, i + done, dtype));
-}
 
 size_t MX_KERNEL(qmm_layout)(mx_qmm_x *x, void *memory) {
   int64_t unit = unit_of(x->bits, x->group), units = (x->k + unit - 1) / unit;
@@ -37,19 +30,6 @@ size_t MX_KERNEL(qmm_layout)(mx_qmm_x *x, void *memory) {
     x->group_steps = (float *)((char *)x->sums + sums);
   }
   return integers + steps + starts + 2 * sums;
-}
-
-/* One group of one stored row: values in units of the step, rounded to integers. What rounding
- * leaves, in [-1/2, 1/2], goes back into `values`. Returns the integers' sum. */
-INLINE int32_t round_group(float *values, int count, int16_t *integers) {
-  int32_t sum = 0;
-  for (int i = 0; i < count; i++) {
-    float whole = (values[i] + 0x1.8p23f) - 0x1.8p23f; /* nearest integer, ties to even */
-    integers[i] = (int16_t)(int32_t)whole;
-    sum += (int32_t)whole;
-    values[i] -= whole;
-  }
-  return sum;
 }
 
 /* Integers in turn to the vectors of a block, from `to` on: the j-th of each `fields` to vector j.
@@ -134,33 +114,14 @@ static void clear_end(const mx_qmm_x *x, int64_t stored) {
   memset(x->group_steps + stored * x->sums_stride + groups, 0, beyond);
 }
 
-/* The least power of two by which the value with these bits rounds into 15 bits and a sign. With
- * powers of two, scaling rounds nothing, and bfloat16s not far below the group's largest are exact.
- */
-static float step_for(uint32_t bits) {
-  uint32_t exponent = (bits + 0x100) >> 23;
-  if (exponent < 30) exponent = 30; /* the second part's step is a normal float too */
-  return mx_float_of_bits((exponent - 14) << 23);
-}
-
-/* Of a normal power of two. */
-INLINE float inverse(float power) {
-  return mx_float_of_bits((254u << 23) - mx_bits_of_float(power));
-}
-
-/* Group g of row m; returns the bits of its largest magnitude: those of positive floats order as
- * the floats do, NaN last. */
+/* Group g of row m; returns the bits of its largest magnitude. */
 INLINE uint32_t load_group(const mx_qmm_x *x, int64_t stored, int64_t g, const void *row,
                            mx_dtype dtype, int group) {
   float values[128];
   int16_t integers[128] = {0};
-  uint32_t most = 0;
   floats_of(row, g * group, group, dtype, values);
-  for (int i = 0; i < group; i++) {
-    uint32_t bits = mx_bits_of_float(values[i]) & 0x7fffffffu;
-    most = bits > most ? bits : most;
-  }
-  bool finite = most < 0x7f800000u;
+  uint32_t most = largest_bits(values, group);
+  bool finite = finite_bits(most);
   float step = finite ? step_for(most) : 0, per_step = finite ? inverse(step) : 0;
   for (int i = 0; i < group; i++) values[i] *= per_step;
   for (int part = 0; part < x->parts; part++) {
@@ -201,7 +162,7 @@ bool MX_KERNEL(qmm_load_row)(const mx_qmm_x *x, int64_t m, const void *row, mx_d
   }
   if (x->rows * x->parts > 1) /* qmm_vector needs no starts */
     for (int part = 0; part < x->parts; part++) centre_row(x, stored + part);
-  return largest < 0x7f800000u;
+  return finite_bits(largest);
 }
 
 typedef struct {

@@ -40,6 +40,16 @@ typedef struct mx_qmm_x {
   int parts, bits, group;
 } mx_qmm_x;
 
+/* 2 to 16 stored rows of activations (`parts` for each row), whose integers stand side by side, in
+ * pairs as the kernel opens the weights. They go by tiles. */
+typedef struct mx_qmm_some {
+  int32_t *pairs;      /* [tiles][k / 2][tile]: two 16-bit integers each */
+  int32_t *starts;     /* [tiles][groups][tile]: -middle * (sum of xi) */
+  float *steps, *sums; /* [tiles][groups][tile]: each group's step, and step * (sum of xi) */
+  int64_t k, groups;
+  int rows, parts, tile, tiles, bits, group;
+} mx_qmm_some;
+
 #define MX_KERNELS_QMM(K)                                                                          \
   /* Lays out x (rows, k, bits, group and parts are set) and returns the bytes it takes; with      \
    * memory of that size, 64-byte aligned, sets the pointers too. */                               \
@@ -54,16 +64,16 @@ typedef struct mx_qmm_x {
   K(void, qmm_vector,                                                                              \
     (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,            \
      mx_dtype dtype))                                                                              \
-  /* For rows of x that are kept as floats, at most 16 and a multiple of 4: how many floats one    \
-   * takes (0: the instruction set has no such kernel); the filling of row m of `rows` from k      \
-   * elements; and out[m * ld + n] = x[m] . w[n] for n in [begin, end) and the                     \
-   * first m. */                                                                                   \
-  K(int64_t, qmm_some_floats, (int64_t k))                                                         \
-  K(void, qmm_some_load,                                                                           \
-    (int bits, int64_t k, const void *row, mx_dtype dtype, float *x, int64_t rows, int64_t m))     \
-  K(bool, qmm_some,                                                                                \
-    (const mx_qmm_weights *w, const float *x, int64_t rows, int64_t k, int64_t begin, int64_t end, \
-     void *out, int64_t ld, mx_dtype dtype))                                                       \
+  /* The same three for a mx_qmm_some: with its rows, k, bits, group and parts set; groups         \
+   * [begin, end) of all its rows, which are ld elements apart (false if an element is not         \
+   * finite); and out[m * ldo + n] = x[m] . w[n] for rows n in [begin, end) of w. */               \
+  K(size_t, qmm_some_layout, (mx_qmm_some * x, void *memory))                                      \
+  K(bool, qmm_some_load,                                                                           \
+    (const mx_qmm_some *x, const void *rows, int64_t ld, mx_dtype dtype, int64_t begin,            \
+     int64_t end))                                                                                 \
+  K(void, qmm_some,                                                                                \
+    (const mx_qmm_weights *w, const mx_qmm_some *x, int64_t begin, int64_t end, void *out,         \
+     int64_t ldo, mx_dtype dtype))                                                                 \
   /* out = scale * q + bias in float32, for groups [begin, begin + count) of row n. */             \
   K(void, qmm_open,                                                                                \
     (const mx_qmm_weights *w, int64_t n, int64_t begin, int64_t count, float *out))                \

@@ -1,215 +1,270 @@
-/* A few rows of activations, as floats, with a quantised matrix read in place: weights are opened
- * in registers and meet every row of x there. A stretch of x that the first cache holds is taken
- * with many rows of the matrix before the next. */
+/* Some rows of activations with a quantised matrix read in place, once. Rows of the matrix lie in
+ * the lanes: a stretch of them is turned, opened into pairs of 16-bit integers, and multiplied with
+ * all rows of x while it is in the first cache:
+ *
+ *     weights of LANES rows          a row of x          LANES sums of pairs
+ *     | k, k' | k, k' | ... |   x   | xk, xk' |   added to   | . | . | ... |
+ *
+ * The sums are exact; each group's become floats. */
 #include "kernels/qmm.h"
-#include "kernels/qmm_unpack.h"
+#include "kernels/qmm_rounding.h"
+#include "kernels/qmm_turn.h"
 
-#ifdef __AVX512BW__
+#define SIDE 2 /* vectors of rows of w */
+#define STRIP (SIDE * LANES)
+#define SPAN (2 * LANES) /* groups whose scales are held as floats */
+#define MOST_STORED 16   /* rows of x */
+#if LANES == 16
+#define MOST_TILE 8 /* stored rows of x whose sums stay in registers */
+#else
+#define MOST_TILE 4
+#endif
 
-#define STRETCH 512 /* weights: no more than 16 groups. x is [stretch][row][STRETCH] */
-#define TALL 32     /* rows of w that take their turn with a stretch */
-
-/* A unit's weights leave in `UNIT / 16` registers. Widths 2 and 4: the j-th field of each 32-bit
- * word in register j; others in their own order. */
-#define WORDWISE(bits) ((bits) == 2 || (bits) == 4)
-#define UNIT(bits) (WORDWISE(bits) ? 512 / (bits) : 32)
-
-int64_t MX_KERNEL(qmm_some_floats)(int64_t k) { return (k + STRETCH - 1) / STRETCH * STRETCH; }
-
-/* Where weight k of a row goes. */
-static int64_t place(int bits, int64_t k) {
-  if (!WORDWISE(bits)) return k;
-  int64_t unit = UNIT(bits), each = 32 / bits;
-  return k / unit * unit + k % each * 16 + k % unit / each;
+/* The weights of pair f of 32, as open_pairs has them. */
+static int low_of_pair(int bits, int f) {
+  return WHOLE(bits) ? f * bits / 16 * (32 / bits) + f % (16 / bits) : f;
+}
+static int high_of_pair(int bits, int f) {
+  return low_of_pair(bits, f) + (WHOLE(bits) ? 16 / bits : 16);
 }
 
-void MX_KERNEL(qmm_some_load)(int bits, int64_t k, const void *row, mx_dtype dtype, float *x,
-                              int64_t rows, int64_t m) {
-  for (int64_t at = 0; at < k; at += STRETCH) {
-    float *out = x + at * rows + m * STRETCH;
-    if (k - at < STRETCH) memset(out, 0, STRETCH * sizeof *out);
-    if (k - at >= STRETCH)
-      for (int i = 0; i < STRETCH; i++) out[place(bits, i)] = float_at(row, at + i, dtype);
-    else
-      for (int i = 0; i < k - at; i++) out[place(bits, i)] = float_at(row, at + i, dtype);
+/* ---- rows of x ---- */
+
+#define ALIGN(n) (((n) + 63) & ~(size_t)63)
+
+size_t MX_KERNEL(qmm_some_layout)(mx_qmm_some *x, void *memory) {
+  int stored = x->rows * x->parts;
+  x->tiles = (stored + MOST_TILE - 1) / MOST_TILE;
+  x->tile = ((stored + x->tiles - 1) / x->tiles + 1) / 2 * 2;
+  x->groups = x->k / x->group;
+  size_t across = (size_t)(x->tiles * x->tile);
+  size_t pairs = ALIGN(across * (size_t)(x->k / 2) * sizeof *x->pairs);
+  size_t each = ALIGN(across * (size_t)x->groups * sizeof *x->sums);
+  if (memory) {
+    x->pairs = memory;
+    x->starts = (int32_t *)((char *)memory + pairs);
+    x->steps = (float *)((char *)x->starts + each);
+    x->sums = (float *)((char *)x->steps + each);
   }
+  return pairs + 3 * each;
 }
 
-/* One row of w where a stretch begins. */
+/* A group's integers to their places, in every pair one of `tile`. */
+static void place_group(const mx_qmm_some *x, int stored, int64_t g, const int16_t *integers,
+                        const uint8_t order[32]) {
+  int tile = stored / x->tile, m = stored % x->tile;
+  int16_t *to = (int16_t *)(x->pairs + ((tile * x->k + g * x->group) / 2) * x->tile + m);
+  for (int k = 0; k < x->group; k += 32, integers += 32)
+    for (int i = 0; i < 32; i += 2, to += 2 * x->tile) {
+      to[0] = integers[order[i]];
+      to[1] = integers[order[i + 1]];
+    }
+}
+
+static void place_sums(const mx_qmm_some *x, int stored, int64_t g, float step, int32_t sum) {
+  int64_t at = (stored / x->tile * x->groups + g) * x->tile + stored % x->tile;
+  x->starts[at] = -(1 << (x->bits - 1)) * sum;
+  x->steps[at] = step;
+  x->sums[at] = step * (float)sum;
+}
+
+static uint32_t load_group(const mx_qmm_some *x, int row, int64_t g, const void *values_of_row,
+                           mx_dtype dtype, const uint8_t order[32]) {
+  float values[STRETCH];
+  int16_t integers[STRETCH] = {0};
+  floats_of(values_of_row, g * x->group, x->group, dtype, values);
+  uint32_t most = largest_bits(values, x->group);
+  bool finite = finite_bits(most);
+  float step = finite ? step_for(most) : 0, per_step = finite ? inverse(step) : 0;
+  for (int i = 0; i < x->group; i++) values[i] *= per_step;
+  for (int part = 0; part < x->parts; part++, step *= 0x1p-15f) {
+    for (int i = 0; part && i < x->group; i++) values[i] *= 0x1p15f;
+    int32_t sum = finite ? round_group(values, x->group, integers) : 0;
+    place_group(x, row * x->parts + part, g, integers, order);
+    place_sums(x, row * x->parts + part, g, step, sum);
+  }
+  return most;
+}
+
+bool MX_KERNEL(qmm_some_load)(const mx_qmm_some *x, const void *rows, int64_t ld, mx_dtype dtype,
+                              int64_t begin, int64_t end) {
+  const int64_t size = dtype == MX_FLOAT32 ? 4 : 2;
+  const int16_t zeros[STRETCH] = {0};
+  uint32_t largest = 0;
+  uint8_t order[32];
+  for (int f = 0; f < 16; f++) {
+    order[2 * f] = (uint8_t)low_of_pair(x->bits, f);
+    order[2 * f + 1] = (uint8_t)high_of_pair(x->bits, f);
+  }
+  for (int64_t g = begin; g < end; g++) {
+    for (int m = 0; m < x->rows; m++) {
+      uint32_t most = load_group(x, m, g, (const char *)rows + m * ld * size, dtype, order);
+      largest = most > largest ? most : largest;
+    }
+    for (int stored = x->rows * x->parts; stored < x->tiles * x->tile; stored++) {
+      place_group(x, stored, g, zeros, order);
+      place_sums(x, stored, g, 0, 0);
+    }
+  }
+  return finite_bits(largest);
+}
+
+/* ---- a strip of rows of w ---- */
+
 typedef struct {
-  const uint8_t *p;
-  vf scales, biases;
-} row_place;
+  const uint8_t *p[STRIP];
+  float scales[SPAN][STRIP], biases[SPAN][STRIP]; /* those of the middle code */
+  float totals[MOST_STORED][STRIP];
+  int64_t next; /* from a row's place, bytes to what is asked for */
+} strip;
 
-/* Up to 16 groups of scales or biases, zero beyond. */
-INLINE vf values_of(const void *p, int64_t at, int64_t count, mx_dtype dtype) {
-  __mmask16 mask = (__mmask16)(count < 16 ? (1u << count) - 1 : 0xffff);
-  if (dtype == MX_FLOAT32) return _mm512_maskz_loadu_ps(mask, (const float *)p + at);
-  __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)p + at);
-  if (dtype == MX_FLOAT16) return _mm512_cvtph_ps(half);
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
-/* Register j of a unit, as floats from 0 up. Of a table's index only the low 4 bits count. */
-INLINE vf open_part(int bits, vi words, int j, vf table) {
-  if (WORDWISE(bits))
-    return _mm512_permutexvar_ps(j ? _mm512_srli_epi32(words, (unsigned)(bits * j)) : words, table);
-  __m256i half = j ? _mm512_extracti64x4_epi64(words, 1) : _mm512_castsi512_si256(words);
-  return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(half));
-}
-
-/* Sums over the lanes of sixteen registers, in their order. */
-INLINE vf sums_of(vf v[16]) {
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; i++)
-    v[i] = _mm512_add_ps(_mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]),
-                         _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]));
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    __m512d a = _mm512_castps_pd(v[2 * i]), b = _mm512_castps_pd(v[2 * i + 1]);
-    v[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
-                         _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+/* Scales and biases of groups [at, at + count) of rows [n, end). */
+static void open_scales(strip *s, const mx_qmm_weights *w, int64_t n, int64_t end, int64_t at,
+                        int64_t count) {
+  for (int side = 0; side < SIDE; side++) {
+    int64_t first = n + side * LANES, rows = end - first;
+    open_values(w, w->scales, first, rows, at, count, &s->scales[0][side * LANES], STRIP);
+    open_values(w, w->biases, first, rows, at, count, &s->biases[0][side * LANES], STRIP);
   }
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; i++)
-    v[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x88),
-                         _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xdd));
-  return _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x88),
-                       _mm512_shuffle_f32x4(v[0], v[1], 0xdd));
+  vf middle = vf_set((float)(1 << (w->bits - 1)));
+  for (int64_t g = 0; g < count; g++)
+    for (int i = 0; i < STRIP; i += LANES)
+      vf_store(&s->biases[g][i],
+               vf_fma(vf_load(&s->scales[g][i]), middle, vf_load(&s->biases[g][i])));
 }
 
-/* Sixteen sums, [R][M]: R rows of w times M rows of x, over `weights` of a stretch, whole groups.
- */
-INLINE vf multiply(const row_place *rows, const float *x, int bits, int group, int R, int M,
-                   int64_t weights) {
-  const int unit = UNIT(bits), groups = unit > group ? unit / group : 1;
-  const vi spreader = vf_spreader(groups);
-  const int shift = __builtin_ctz((unsigned)group);
-  vf table = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  if (bits == 2) table = _mm512_setr_ps(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
-  vf sums[16];
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) sums[i] = vf_zero();
-#pragma GCC unroll 1
-  for (int64_t k = 0, at = 0; k < weights; k += unit, at += unit * bits / 8, x += unit) {
-    vi words[8], index = _mm512_add_epi32(spreader, _mm512_set1_epi32((int)(k >> shift)));
-    vf scale[8], bias[8];
-#pragma GCC unroll 4
-    for (int r = 0; r < R; r++) {
-      if (WORDWISE(bits)) {
-        int64_t left = (weights - k) * bits / 8;
-        __mmask16 mask = (__mmask16)(left < 64 ? (1u << left / 4) - 1 : 0xffff);
-        words[r] = _mm512_maskz_loadu_epi32(mask, rows[r].p + at);
-      } else {
-        open_block(bits, rows[r].p + at, words + r);
-      }
-      scale[r] = _mm512_permutexvar_ps(index, rows[r].scales);
-      bias[r] = _mm512_permutexvar_ps(index, rows[r].biases);
-    }
-#pragma GCC unroll 16
-    for (int j = 0; j < unit / 16; j++) {
-      vf opened[4];
-#pragma GCC unroll 4
-      for (int r = 0; r < R; r++)
-        opened[r] = vf_fma(open_part(bits, words[r], j, table), scale[r], bias[r]);
-#pragma GCC unroll 8
-      for (int m = 0; m < M; m++) {
-        vf a = vf_load(x + m * STRETCH + j * 16);
-        fence(a); /* read once for all rows of w */
-#pragma GCC unroll 4
-        for (int r = 0; r < R; r++) sums[r * M + m] = vf_fma(opened[r], a, sums[r * M + m]);
-      }
-    }
+/* `weights` of each row, opened into [weights / 2][SIDE]. */
+INLINE void open_stretch(strip *s, int bits, int64_t weights, vi *pairs) {
+  vi words[STRETCH_WORDS(8) * SIDE];
+  for (int side = 0; side < SIDE; side++) {
+    turn_stretch(s->p + side * LANES, weights * bits / 8, words + side, SIDE);
+    for (int64_t k = 0; k < weights / 32; k++)
+      open_pairs(bits, words + k * bits * SIDE + side, SIDE, pairs + k * 16 * SIDE + side);
   }
-  return sums_of(sums);
 }
 
 #define EACH_WIDTH(K) K(2) K(3) K(4) K(5) K(6) K(8)
-#define MULTIPLY(bits)                                                               \
-  static vf multiply_##bits(const row_place *rows, const float *x, int group, int M, \
-                            int64_t weights) {                                       \
-    return M == 8 ? multiply(rows, x, bits, group, 2, 8, weights)                    \
-                  : multiply(rows, x, bits, group, 4, 4, weights);                   \
+#define OPEN(bits)                                                \
+  static void open_##bits(strip *s, int64_t weights, vi *pairs) { \
+    open_stretch(s, bits, weights, pairs);                        \
   }
-EACH_WIDTH(MULTIPLY)
+EACH_WIDTH(OPEN)
 
-static vf (*const multipliers[9])(const row_place *, const float *, int, int, int64_t) = {
-#define ENTRY(bits) [bits] = multiply_##bits,
+static void (*const openers[9])(strip *, int64_t, vi *) = {
+#define ENTRY(bits) [bits] = open_##bits,
     EACH_WIDTH(ENTRY)
 #undef ENTRY
 };
 
-/* Where R rows of w begin their part, of `weights`, of a stretch; the last row again beyond `end`.
- */
-INLINE void find_places(const mx_qmm_weights *w, int64_t n, int64_t end, int R, int64_t at,
-                        int64_t weights, row_place *places) {
-  const int shift = __builtin_ctz((unsigned)w->group);
-  int64_t g = at >> shift, groups = weights >> shift;
-  for (int r = 0; r < R; r++) {
-    int64_t row = n + r < end ? n + r : end - 1, from = row * w->groups + g;
-    places[r].p = w->packed + row * w->row_bytes + at * w->bits / 8;
-    places[r].scales = values_of(w->scales, from, groups, w->dtype);
-    places[r].biases = values_of(w->biases, from, groups, w->dtype);
-    for (int64_t b = 0; b < weights * w->bits / 8; b += 64)
-      __builtin_prefetch(places[r].p + 2 * R * w->row_bytes + b);
-  }
+/* sum = vi_dot(sum, a, b). In so long a loop the compiler would move sums to and fro. */
+#if LANES == 16 && !defined(__AVX512VNNI__)
+INLINE void accumulate(vi *sum, vi a, vi b) {
+  vi products;
+  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0"
+          : "+v"(*sum), "=&v"(products)
+          : "v"(a), "v"(b));
 }
+#elif LANES == 8
+INLINE void accumulate(vi *sum, vi a, vi b) {
+  vi products;
+  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0"
+          : "+x"(*sum), "=&x"(products)
+          : "x"(a), "x"(b));
+}
+#else
+INLINE void accumulate(vi *sum, vi a, vi b) { *sum = vi_dot(*sum, a, b); }
+#endif
 
-/* Rows [n, end) of w, at most TALL, with all rows of x: sums by sixteens, [R rows of w][M of x]. */
-static void tall(const mx_qmm_weights *w, const float *x, int64_t rows, int64_t k, int64_t n,
-                 int64_t end, int M, float (*sums)[16]) {
-  int R = 16 / M;
-  for (int64_t at = 0; at < k; at += STRETCH) {
-    int64_t weights = k - at < STRETCH ? k - at : STRETCH;
-    float(*to)[16] = sums;
-    for (int64_t i = n; i < end; i += R) {
-      row_place places[4];
-      find_places(w, i, end, R, at, weights, places);
-      for (int64_t m = 0; m < rows; m += M, to++) {
-        vf sum = multipliers[w->bits](places, x + at * rows + m * STRETCH, w->group, M, weights);
-        vf_store(*to, at ? vf_add(vf_load(*to), sum) : sum);
+/* One group with M rows of x, onto their totals. */
+INLINE void multiply(const strip *s, const vi *pairs, int64_t g, const mx_qmm_some *x, int tile,
+                     int64_t group, int M, float (*totals)[STRIP]) {
+  const int64_t at = (tile * x->groups + group) * M;
+  const int32_t *xi = x->pairs + (tile * x->k + group * x->group) / 2 * M;
+  const uint8_t *const *ahead = s->p + group * x->group % STRETCH / 4 % STRIP;
+  vi sums[8][SIDE];
+#pragma GCC unroll 8
+  for (int m = 0; m < M; m++) sums[m][0] = sums[m][1] = vi_set32(x->starts[at + m]);
+  for (int i = 0; i < x->group / 2; i += 2, pairs += 2 * SIDE, xi += 2 * M) {
+    __builtin_prefetch(ahead[i / 2 % STRIP] + s->next);
+#pragma GCC unroll 2
+    for (int two = 0; two < 2; two++) {
+      vi a = pairs[two * SIDE], b = pairs[two * SIDE + 1];
+#pragma GCC unroll 8
+      for (int m = 0; m < M; m++) {
+        vi both = vi_set32(xi[two * M + m]);
+        accumulate(&sums[m][0], a, both);
+        accumulate(&sums[m][1], b, both);
       }
+    }
+  }
+#pragma GCC unroll 2
+  for (int side = 0; side < SIDE; side++) {
+    vf scale = vf_load(&s->scales[g][side * LANES]), bias = vf_load(&s->biases[g][side * LANES]);
+#pragma GCC unroll 8
+    for (int m = 0; m < M; m++) {
+      float *to = totals[m] + side * LANES;
+      vf sum = vf_fma(bias, vf_set(x->sums[at + m]), vf_load(to));
+      vf step = vf_mul(scale, vf_set(x->steps[at + m]));
+      vf_store(to, vf_fma(vf_from_int(sums[m][side]), step, sum));
     }
   }
 }
 
-static void put_sums(const float *sums, int R, int M, int64_t n, int64_t end, int64_t m,
-                     int64_t rows, void *out, int64_t ld, mx_dtype dtype) {
-  for (int r = 0; r < R && n + r < end; r++)
-    for (int i = 0; i < M && m + i < rows; i++)
-      put_float(out, (m + i) * ld + n + r, dtype, sums[r * M + i]);
-}
-
-bool MX_KERNEL(qmm_some)(const mx_qmm_weights *w, const float *x, int64_t rows, int64_t k,
-                         int64_t begin, int64_t end, void *out, int64_t ld, mx_dtype dtype) {
-  int64_t padded = (rows + 3) / 4 * 4;
-  int M = padded % 8 == 0 ? 8 : 4, R = 16 / M;
-  float sums[TALL][16];
-  for (int64_t n = begin; n < end; n += TALL) {
-    int64_t last = n + TALL < end ? n + TALL : end;
-    tall(w, x, padded, k, n, last, M, sums);
-    const float(*from)[16] = (const float(*)[16])sums;
-    for (int64_t i = n; i < last; i += R)
-      for (int64_t m = 0; m < padded; m += M, from++)
-        put_sums(*from, R, M, i, last, m, rows, out, ld, dtype);
+#define EACH_TILE(K) K(2) K(4) K(6) K(8)
+#define MULTIPLY(M)                                                                          \
+  static void multiply_##M(const strip *s, const vi *pairs, int64_t g, const mx_qmm_some *x, \
+                           int tile, int64_t group, float(*totals)[STRIP]) {                 \
+    multiply(s, pairs, g, x, tile, group, M, totals);                                        \
   }
-  return true;
+EACH_TILE(MULTIPLY)
+
+static void (*const multipliers[9])(const strip *, const vi *, int64_t, const mx_qmm_some *, int,
+                                    int64_t, float (*)[STRIP]) = {
+#define ENTRY(M) [M] = multiply_##M,
+    EACH_TILE(ENTRY)
+#undef ENTRY
+};
+
+/* Rows [n, end) of w, STRIP at most, with all of x: s->totals. */
+static void multiply_strip(strip *s, const mx_qmm_weights *w, const mx_qmm_some *x, int64_t n,
+                           int64_t end) {
+  vi pairs[STRETCH / 2 * SIDE];
+  for (int i = 0; i < STRIP; i++)
+    s->p[i] = w->packed + (n + i < end ? n + i : end - 1) * w->row_bytes;
+  memset(s->totals, 0, (size_t)(x->tiles * x->tile) * sizeof *s->totals);
+  for (int64_t g = 0; g < w->groups; g += SPAN) {
+    int64_t count = w->groups - g < SPAN ? w->groups - g : SPAN, each = STRETCH / w->group;
+    open_scales(s, w, n, end, g, count);
+    for (int64_t i = 0; i < count; i += each) {
+      int64_t some = count - i < each ? count - i : each, k = (g + i + some) * w->group;
+      int64_t next = k < x->k ? 0 : (STRIP - 1) * x->k;
+      openers[w->bits](s, some * w->group, pairs);
+      s->next = next * w->bits / 8;
+      for (int64_t j = 0; j < some; j++)
+        for (int t = 0; t < x->tiles; t++)
+          multipliers[x->tile](s, pairs + j * w->group / 2 * SIDE, i + j, x, t, g + i + j,
+                               s->totals + t * x->tile);
+    }
+  }
 }
 
-#else
-
-int64_t MX_KERNEL(qmm_some_floats)(int64_t k) {
-  (void)k;
-  return 0;
-}
-void MX_KERNEL(qmm_some_load)(int bits, int64_t k, const void *row, mx_dtype dtype, float *x,
-                              int64_t rows, int64_t m) {
-  (void)bits, (void)k, (void)row, (void)dtype, (void)x, (void)rows, (void)m;
-}
-bool MX_KERNEL(qmm_some)(const mx_qmm_weights *w, const float *x, int64_t rows, int64_t k,
-                         int64_t begin, int64_t end, void *out, int64_t ld, mx_dtype dtype) {
-  (void)w, (void)x, (void)rows, (void)k, (void)begin, (void)end, (void)out, (void)ld, (void)dtype;
-  return false;
+INLINE void put_floats(void *p, int64_t i, mx_dtype dtype, const float *values, int64_t count) {
+  for (int64_t n = 0; n < count; n++) put_float(p, i + n, dtype, values[n]);
 }
 
-#endif
+void MX_KERNEL(qmm_some)(const mx_qmm_weights *w, const mx_qmm_some *x, int64_t begin, int64_t end,
+                         void *out, int64_t ldo, mx_dtype dtype) {
+  strip s;
+  for (int64_t n = begin; n < end; n += STRIP) {
+    int64_t last = n + STRIP < end ? n + STRIP : end;
+    multiply_strip(&s, w, x, n, last);
+    for (int m = 0; m < x->rows; m++) {
+      float *total = s.totals[m * x->parts];
+      for (int i = 0; x->parts == 2 && i < STRIP; i++) total[i] += s.totals[m * 2 + 1][i];
+      if (dtype == MX_BFLOAT16)
+        put_floats(out, m * ldo + n, MX_BFLOAT16, total, last - n);
+      else
+        put_floats(out, m * ldo + n, dtype, total, last - n);
+    }
+  }
+}

@@ -31,6 +31,7 @@ INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
 INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE void vi_store(void *p, vi a) { _mm512_storeu_si512(p, a); }
 INLINE vi vi_set16(int x) { return _mm512_set1_epi16((short)x); }
+INLINE vi vi_set32(int32_t x) { return _mm512_set1_epi32(x); }
 INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 INLINE vi vi_right16(vi a, int n) { return _mm512_srli_epi16(a, n); }
 INLINE vi vi_widen(const uint8_t *p) {
@@ -82,6 +83,7 @@ INLINE vi vi_zero(void) { return _mm256_setzero_si256(); }
 INLINE vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 INLINE void vi_store(void *p, vi a) { _mm256_storeu_si256((__m256i *)p, a); }
 INLINE vi vi_set16(int x) { return _mm256_set1_epi16((short)x); }
+INLINE vi vi_set32(int32_t x) { return _mm256_set1_epi32(x); }
 INLINE vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 INLINE vi vi_right16(vi a, int n) { return _mm256_srli_epi16(a, n); }
 INLINE vi vi_widen(const uint8_t *p) {
@@ -137,6 +139,7 @@ INLINE vi vi_load(const void *p) {
 }
 INLINE void vi_store(void *p, vi a) { memcpy(p, &a, sizeof a); }
 INLINE vi vi_set16(int x) { return (vi){0} + (int16_t)x; }
+INLINE vi vi_set32(int32_t x) { return (vi)((vi32){0} + x); }
 INLINE vi vi_and(vi a, vi b) { return a & b; }
 INLINE vi vi_right16(vi a, int n) { return (vi)((vu16)a >> (uint16_t)n); }
 INLINE vi vi_widen(const uint8_t *p) {

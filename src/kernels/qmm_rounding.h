@@ -1,0 +1,55 @@
+/* Activations as 16-bit integers: the step of a group of them, and the rounding to its multiples.
+ */
+#ifndef KERNELS_QMM_ROUNDING_H
+#define KERNELS_QMM_ROUNDING_H
+
+#include "kernels/qmm_vec.h"
+
+#include <stdbool.h>
+
+/* A group's floats from element i of p: whole vectors. */
+INLINE void floats_of(const void *p, int64_t i, int count, mx_dtype dtype, float *out) {
+  for (int done = 0; done < count; done += LANES)
+    vf_store(out + done, load_floats(p, i + done, dtype));
+}
+
+/* The bits of the largest magnitude: those of positive floats order as the floats do, NaN last. */
+INLINE uint32_t largest_bits(const float *values, int count) {
+  uint32_t most = 0;
+  for (int i = 0; i < count; i++) {
+    uint32_t bits = mx_bits_of_float(values[i]) & 0x7fffffffu;
+    most = bits > most ? bits : most;
+  }
+  return most;
+}
+
+INLINE bool finite_bits(uint32_t bits) { return bits < 0x7f800000u; }
+
+/* One group of one stored row: values in units of the step, rounded to integers. What rounding
+ * leaves, in [-1/2, 1/2], goes back into `values`. Returns the integers' sum. */
+INLINE int32_t round_group(float *values, int count, int16_t *integers) {
+  int32_t sum = 0;
+  for (int i = 0; i < count; i++) {
+    float whole = (values[i] + 0x1.8p23f) - 0x1.8p23f; /* nearest integer, ties to even */
+    integers[i] = (int16_t)(int32_t)whole;
+    sum += (int32_t)whole;
+    values[i] -= whole;
+  }
+  return sum;
+}
+
+/* The least power of two by which the value with these bits rounds into 15 bits and a sign. With
+ * powers of two, scaling rounds nothing, and bfloat16s not far below the group's largest are exact.
+ */
+INLINE float step_for(uint32_t bits) {
+  uint32_t exponent = (bits + 0x100) >> 23;
+  if (exponent < 30) exponent = 30; /* the second part's step is a normal float too */
+  return mx_float_of_bits((exponent - 14) << 23);
+}
+
+/* Of a normal power of two. */
+INLINE float inverse(float power) {
+  return mx_float_of_bits((254u << 23) - mx_bits_of_float(power));
+}
+
+#endif
