@@ -88,7 +88,7 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
                       .jvp = jvp,     \
                       .vmap = vmap,   \
                       .tile = tile,   \
-                      .output_shape = mx_shape_of_first}
+                      .output_shape = mx_shape_of_all}
 
 static const mx_primitive primitives[MX_BINARY_COUNT] = {
     PRIMITIVE(add, "Add"),
@@ -139,14 +139,14 @@ static const mx_primitive logical_and = {.name = "LogicalAnd",
                                          .vjp = mx_vjp_zeros,
                                          .jvp = jvp_flat,
                                          .vmap = vmap,
-                                         .output_shape = mx_shape_of_first};
+                                         .output_shape = mx_shape_of_all};
 static const mx_primitive logical_or = {.name = "LogicalOr",
                                         .eval = {eval_or},
                                         .tile = tile_or,
                                         .vjp = mx_vjp_zeros,
                                         .jvp = jvp_flat,
                                         .vmap = vmap,
-                                        .output_shape = mx_shape_of_first};
+                                        .output_shape = mx_shape_of_all};
 
 /* The remainder first: the quotient may take an input's memory. */
 static bool eval_divmod(const mx_node *node, const mx *in, const mx *out) {
@@ -176,7 +176,7 @@ static const mx_primitive divmod = {.name = "DivMod",
                                     .vjp = mx_vjp_zeros,
                                     .jvp = jvp_divmod,
                                     .vmap = vmap_divmod,
-                                    .output_shape = mx_shape_of_first};
+                                    .output_shape = mx_shape_of_all};
 
 /* ---- Constructors ---- */
 

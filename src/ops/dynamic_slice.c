@@ -73,9 +73,17 @@ static bool eval_dynamic_slice(const mx_node *node, const mx *in, const mx *out)
   return true;
 }
 
+/* Whether a window of this shape lies inside the whole, and each of its axes has a start. */
+static bool window_fits(const dynamic_params *p, mx whole, const int *window, mx start) {
+  for (int i = 0; i < whole->ndim; i++)
+    if (window[i] > mx_shape_of(whole)[i]) return false;
+  return (int)start->size == p->count;
+}
+
 static int window_shape(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)in, (void)output;
+  (void)output;
   const dynamic_params *p = MX_PARAMS(dynamic_params, node);
+  if (!window_fits(p, in[0], p->sizes, in[1])) return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, p->sizes, p->ndim);
   return p->ndim;
 }
@@ -226,13 +234,19 @@ static bool vmap_dynamic_update(const mx_node *node, const mx *in, const int *ax
   return out[0] != NULL;
 }
 
+static int dynamic_update_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  if (!window_fits(MX_PARAMS(dynamic_params, node), in[0], mx_shape_of(in[1]), in[2]))
+    return mx_shapes_misfit(node, in);
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 static const mx_primitive dynamic_update = {.name = "DynamicSliceUpdate",
                                             .params_size = sizeof(dynamic_params),
                                             .eval = {eval_dynamic_update},
                                             .vjp = vjp_dynamic_update,
                                             .jvp = jvp_dynamic_update,
                                             .vmap = vmap_dynamic_update,
-                                            .output_shape = mx_shape_of_first};
+                                            .output_shape = dynamic_update_shape};
 
 mx mx_slice_update_dynamic(mx a, mx update, mx start, mx_ints axes) {
   dynamic_params p;

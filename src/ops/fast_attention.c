@@ -157,9 +157,17 @@ static bool vmap_attention(const mx_node *node, const mx *in, const int *axes, m
   return out[0] != NULL;
 }
 
+static bool check_shapes(mx q, mx k, mx v);
+
 static int attention_shape(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)node, (void)output;
+  (void)output;
+  const attention_params *p = MX_PARAMS(attention_params, node);
+  if (!check_shapes(in[0], in[1], in[2])) return -1;
   mx_copy_ints(shape, mx_shape_of(in[0]), 3);
+  shape[3] = mx_dim(in[1], 2);
+  if (p->mask && (in[3]->ndim != 4 || !mx_same_shape(mx_shape_of(in[3]), shape, 4)))
+    return mx_shapes_misfit(node, in);
+  if (p->sinks && mx_dim(in[3 + p->mask], 0) != mx_dim(in[0], 1)) return mx_shapes_misfit(node, in);
   shape[3] = mx_dim(in[2], 3);
   return 4;
 }

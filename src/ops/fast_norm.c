@@ -138,8 +138,22 @@ static bool formula_norm_vjp(const mx_node *node, const mx *in, mx *out) {
   return !mx_error();
 }
 
+/* Whether weight and bias have an element for each of x's features, or are not given. */
+static bool vectors_fit(const mx_node *node, const mx *in) {
+  for (int i = WEIGHT; i <= (is_layer(node) ? BIAS : WEIGHT); i++)
+    if (in[i]->ndim && mx_dim(in[i], 0) != mx_dim(in[X], -1)) return false;
+  return true;
+}
+
+static int norm_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  if (!vectors_fit(node, in)) return mx_shapes_misfit(node, in);
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 /* Gradients have the shapes of what they are of. */
 static int norm_vjp_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  if (!vectors_fit(node, in) || !mx_same_shape_but(in[X], in[node->input_count - 1], -1))
+    return mx_shapes_misfit(node, in);
   return mx_shape_of_first(node, in + output, 0, shape);
 }
 
@@ -205,10 +219,10 @@ static bool vmap_norm(const mx_node *node, const mx *in, const int *axes, mx *ou
   return out[0] != NULL;
 }
 
-#define NORM(NAME)                                                                                 \
-  {                                                                                                \
-    .name = NAME, .params_size = sizeof(norm_params), .eval = {eval_norm},                         \
-    .formula = formula_norm, .vjp = vjp_norm, .vmap = vmap_norm, .output_shape = mx_shape_of_first \
+#define NORM(NAME)                                                                          \
+  {                                                                                         \
+    .name = NAME, .params_size = sizeof(norm_params), .eval = {eval_norm},                  \
+    .formula = formula_norm, .vjp = vjp_norm, .vmap = vmap_norm, .output_shape = norm_shape \
   }
 static const mx_primitive rms_norm = NORM("RMSNorm"), layer_norm = NORM("LayerNorm");
 

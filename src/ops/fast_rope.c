@@ -169,6 +169,15 @@ static bool vmap_rope(const mx_node *node, const mx *in, const int *axes, mx *ou
   return out[0] != NULL;
 }
 
+static int rope_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  size_t offsets = in[OFFSET]->size;
+  if (mx_dim(in[X], -1) < MX_PARAMS(rope_params, node)->dims ||
+      (offsets != 1 && (int)offsets != mx_dim(in[X], 0)) ||
+      (node->input_count > FREQS && mx_dim(in[FREQS], 0) != MX_PARAMS(rope_params, node)->dims / 2))
+    return mx_shapes_misfit(node, in);
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 static const mx_primitive rope = {.name = "RoPE",
                                   .params_size = sizeof(rope_params),
                                   .eval = {eval_rope},
@@ -176,7 +185,7 @@ static const mx_primitive rope = {.name = "RoPE",
                                   .vjp = vjp_rope,
                                   .jvp = jvp_rope,
                                   .vmap = vmap_rope,
-                                  .output_shape = mx_shape_of_first};
+                                  .output_shape = rope_shape};
 
 mx mx_fast_rope_with(mx x, int dims, mx_fast_rope_args args) {
   if (!x) return NULL;

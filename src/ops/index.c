@@ -50,10 +50,22 @@ static bool eval_gather(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
+static bool check_slices(mx a, mx_ints slice_sizes, size_t places);
+static bool check_updates(mx a, mx updates, const int *places, int place_ndim);
+
+static bool same_places(const mx *indices, int count) {
+  for (int i = 1; i < count; i++)
+    if (!mx_same_shape_but(indices[i], indices[0], -1)) return false;
+  return true;
+}
+
 static int gather_shape(const mx_node *node, const mx *in, int output, int *shape) {
   (void)output;
   const gather_params *p = MX_PARAMS(gather_params, node);
   int places = p->count ? in[1]->ndim : 0;
+  if (!same_places(in + 1, p->count)) return mx_shapes_misfit(node, in);
+  if (!check_slices(in[0], (mx_ints){p->slice_sizes, p->ndim}, p->count ? in[1]->size : 1))
+    return -1;
   if (p->count) mx_copy_ints(shape, mx_shape_of(in[1]), places);
   mx_copy_ints(shape + places, p->slice_sizes, p->ndim);
   return places + p->ndim;
@@ -271,13 +283,22 @@ static bool vmap_scatter(const mx_node *node, const mx *in, const int *axes, mx 
   return out[0] != NULL;
 }
 
+static int scatter_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  int count = MX_PARAMS(scatter_params, node)->count;
+  if (!same_places(in + 1, count)) return mx_shapes_misfit(node, in);
+  if (!check_updates(in[0], in[count + 1], count ? mx_shape_of(in[1]) : NULL,
+                     count ? in[1]->ndim : 0))
+    return -1;
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 static const mx_primitive scatter = {.name = "Scatter",
                                      .params_size = sizeof(scatter_params),
                                      .eval = {eval_scatter},
                                      .vjp = vjp_scatter,
                                      .jvp = jvp_scatter,
                                      .vmap = vmap_scatter,
-                                     .output_shape = mx_shape_of_first};
+                                     .output_shape = scatter_shape};
 
 /* ---- Constructors ---- */
 

@@ -35,7 +35,10 @@ static int concatenate_shape(const mx_node *node, const mx *in, int output, int 
   (void)output;
   int axis = MX_PARAMS(concatenate_params, node)->axis;
   mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
-  for (int i = 1; i < node->input_count; i++) shape[axis] += mx_shape_of(in[i])[axis];
+  for (int i = 1; i < node->input_count; i++)
+    if (!mx_same_shape_but(in[i], in[0], axis) ||
+        __builtin_add_overflow(shape[axis], mx_shape_of(in[i])[axis], &shape[axis]))
+      return mx_shapes_misfit(node, in);
   return in[0]->ndim;
 }
 

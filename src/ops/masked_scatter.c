@@ -86,12 +86,18 @@ static bool vmap_masked(const mx_node *node, const mx *in, const int *axes, mx *
   return out[0] != NULL;
 }
 
+static int masked_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  if (!mx_same_shape_but(in[0], in[1], -1) || mx_dim(in[0], 0) != mx_dim(in[2], 0))
+    return mx_shapes_misfit(node, in);
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 static const mx_primitive masked_scatter = {.name = "MaskedScatter",
                                             .eval = {eval_masked_scatter},
                                             .vjp = vjp_masked,
                                             .jvp = jvp_masked,
                                             .vmap = vmap_masked,
-                                            .output_shape = mx_shape_of_first};
+                                            .output_shape = masked_shape};
 
 static mx make_masked(mx a, mx mask, mx values) {
   return a ? mx_make(&masked_scatter, NULL, mx_spec_like(a, a->dtype), a, mask, values) : NULL;

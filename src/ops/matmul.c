@@ -75,10 +75,15 @@ static bool multiply_batches(mx a, mx b, mx c, float alpha, float beta, mx out) 
 static mx flipped(mx a) { return mx_conjugate(mx_swapaxes(a, -1, -2)); }
 
 static int product_shape(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)node, (void)output;
-  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
-  shape[in[0]->ndim - 1] = mx_dim(in[1], -1);
-  return in[0]->ndim;
+  (void)output;
+  int ndim = in[0]->ndim;
+  bool fits = ndim == in[1]->ndim && mx_dim(in[0], -1) == mx_dim(in[1], -2) &&
+              mx_same_shape(mx_shape_of(in[0]), mx_shape_of(in[1]), ndim - 2);
+  mx_copy_ints(shape, mx_shape_of(in[0]), ndim);
+  if (fits) shape[ndim - 1] = mx_dim(in[1], -1);
+  if (node->input_count > 2)
+    fits = fits && in[2]->ndim == ndim && mx_same_shape(mx_shape_of(in[2]), shape, ndim);
+  return fits ? ndim : mx_shapes_misfit(node, in);
 }
 
 /* The batch axis in front, and behind it room for the leading axes that others have. */
@@ -207,26 +212,12 @@ static const mx_primitive addmm = {.name = "AddMM",
 
 /* Broadcasts leading axes; the last two stay. */
 static bool broadcast_leading(mx *a, mx *b) {
+  mx both[2] = {*a, *b};
   if ((*a)->ndim == 2 && (*b)->ndim == 2) return true;
-  int shape[MX_MAX_NDIM], lead_a = (*a)->ndim - 2, lead_b = (*b)->ndim - 2;
-  int ndim = lead_a > lead_b ? lead_a : lead_b;
-  for (int i = 0; i < ndim; i++) {
-    int ia = i - (ndim - lead_a), ib = i - (ndim - lead_b);
-    int na = ia < 0 ? 1 : mx_shape_of(*a)[ia], nb = ib < 0 ? 1 : mx_shape_of(*b)[ib];
-    if (na != nb && na != 1 && nb != 1) {
-      mx_fail("[broadcast_shapes] Shapes %s and %s cannot be broadcast.", mx_shape_text_of(*a),
-              mx_shape_text_of(*b));
-      return false;
-    }
-    shape[i] = na == 1 ? nb : na;
-  }
-  for (int side = 0; side < 2; side++) {
-    mx *m = side ? b : a;
-    shape[ndim] = mx_dim(*m, -2);
-    shape[ndim + 1] = mx_dim(*m, -1);
-    *m = mx_broadcast_to(*m, (mx_ints){shape, ndim + 2});
-  }
-  return *a && *b;
+  if (!mx_broadcast_but(both, 2, MX_INTS(-2, -1))) return false;
+  *a = both[0];
+  *b = both[1];
+  return true;
 }
 
 static mx drop_added_axes(mx y, bool row, bool column) {
@@ -492,8 +483,10 @@ static bool vmap_gather_mm(const mx_node *node, const mx *in, const int *axes, m
 }
 
 static int gather_mm_shape(const mx_node *node, const mx *in, int output, int *shape) {
-  (void)node, (void)output;
+  (void)output;
   int ndim = in[2]->ndim;
+  if (mx_dim(in[0], -1) != mx_dim(in[1], -2) || !mx_same_shape_but(in[2], in[3], -1))
+    return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, mx_shape_of(in[2]), ndim);
   shape[ndim] = mx_dim(in[0], -2);
   shape[ndim + 1] = mx_dim(in[1], -1);

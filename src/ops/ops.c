@@ -25,16 +25,32 @@ int mx_normalize_axes(const char *op, mx_ints axes, int ndim, int *sorted) {
 }
 
 int mx_shape_of_first(const mx_node *node, const mx *inputs, int output, int *shape) {
-  (void)output;
-  for (int i = 1; i < node->input_count; i++)
-    if (inputs[i]->ndim != inputs[0]->ndim ||
-        !mx_same_shape(mx_shape_of(inputs[i]), mx_shape_of(inputs[0]), inputs[0]->ndim)) {
-      mx_fail("[%s] Inputs of shapes %s and %s, where the function was traced with equal ones.",
-              node->primitive->name, mx_shape_text_of(inputs[0]), mx_shape_text_of(inputs[i]));
-      return -1;
-    }
+  (void)node, (void)output;
   mx_copy_ints(shape, mx_shape_of(inputs[0]), inputs[0]->ndim);
   return inputs[0]->ndim;
+}
+
+int mx_shape_of_all(const mx_node *node, const mx *inputs, int output, int *shape) {
+  for (int i = 1; i < node->input_count; i++)
+    if (!mx_same_shape_but(inputs[i], inputs[0], -1)) return mx_shapes_misfit(node, inputs);
+  return mx_shape_of_first(node, inputs, output, shape);
+}
+
+int mx_shapes_misfit(const mx_node *node, const mx *inputs) {
+  mx_str shapes = {0};
+  for (int i = 0; i < node->input_count; i++)
+    mx_str_printf(&shapes, "%s%s", i ? ", " : "", mx_shape_text_of(inputs[i]));
+  mx_fail("[%s] Inputs of shapes %s do not fit as those did that the function was traced with.",
+          node->primitive->name, mx_str_c(&shapes));
+  mx_str_free(&shapes);
+  return -1;
+}
+
+bool mx_same_shape_but(mx a, mx b, int axis) {
+  if (a->ndim != b->ndim) return false;
+  for (int i = 0; i < a->ndim; i++)
+    if (i != axis && mx_shape_of(a)[i] != mx_shape_of(b)[i]) return false;
+  return true;
 }
 
 void mx_copy_row_major(void *to, mx in) {

@@ -30,8 +30,15 @@ static inline void mx_copy_ints(int *to, const int *from, int count) {
   for (int i = 0; i < count; i++) to[i] = from[i];
 }
 
-/* An output_shape: every output has the inputs' shape, which must be one. */
+/* An output_shape: every output has the first input's shape. */
 int mx_shape_of_first(const mx_node *node, const mx *inputs, int output, int *shape);
+/* The same where all inputs must have that shape. */
+int mx_shape_of_all(const mx_node *node, const mx *inputs, int output, int *shape);
+/* What an output_shape returns for inputs that fit neither each other nor the parameters: -1, after
+ * mx_fail with the inputs' shapes. */
+int mx_shapes_misfit(const mx_node *node, const mx *inputs);
+/* Whether two arrays have the same shape but for `axis` (-1: no exception). */
+bool mx_same_shape_but(mx a, mx b, int axis);
 
 /* ---- For eval functions ---- */
 

@@ -156,6 +156,7 @@ static bool vmap_quantize(const mx_node *node, const mx *in, const int *axes, mx
 static int quantize_shape(const mx_node *node, const mx *in, int output, int *shape) {
   const quantized_params *p = MX_PARAMS(quantized_params, node);
   int last = in[0]->ndim - 1;
+  if (mx_dim(in[0], -1) % p->group_size) return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
   shape[last] = output ? shape[last] / p->group_size : (int)((int64_t)shape[last] * p->bits / 32);
   return in[0]->ndim;
@@ -285,6 +286,8 @@ static bool vmap_dequantize(const mx_node *node, const mx *in, const int *axes, 
 
 static int dequantize_shape(const mx_node *node, const mx *in, int output, int *shape) {
   (void)output;
+  const quantized_params *p = MX_PARAMS(quantized_params, node);
+  if (!check_packed("dequantize", in[0], in[1], in[2], p->group_size, p->bits)) return -1;
   mx_copy_ints(shape, mx_shape_of(in[1]), in[1]->ndim);
   shape[in[1]->ndim - 1] *= MX_PARAMS(quantized_params, node)->group_size;
   return in[1]->ndim;
@@ -418,9 +421,19 @@ static bool vmap_quantized_matmul(const mx_node *node, const mx *in, const int *
   return out[0] != NULL;
 }
 
+/* Whether x's rows are as long as the matrices of w have columns (or rows). */
+static bool rows_fit(const quantized_params *p, mx x, mx w, mx scales) {
+  return mx_dim(x, -1) == (p->transpose ? mx_dim(scales, -1) * p->group_size : mx_dim(w, -2));
+}
+
 static int quantized_matmul_shape(const mx_node *node, const mx *in, int output, int *shape) {
   (void)output;
   const quantized_params *p = MX_PARAMS(quantized_params, node);
+  bool batches = in[1]->ndim > 2;
+  if (!check_packed("quantized_matmul", in[1], in[2], in[3], p->group_size, p->bits)) return -1;
+  if (!rows_fit(p, in[0], in[1], in[2]) || (batches && in[0]->ndim != in[1]->ndim) ||
+      (batches && !mx_same_shape(mx_shape_of(in[0]), mx_shape_of(in[1]), in[1]->ndim - 2)))
+    return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
   shape[in[0]->ndim - 1] = p->transpose ? mx_dim(in[1], -2) : mx_dim(in[2], -1) * p->group_size;
   return in[0]->ndim;
@@ -623,6 +636,9 @@ static int gather_qmm_shape(const mx_node *node, const mx *in, int output, int *
   (void)output;
   const quantized_params *p = MX_PARAMS(quantized_params, node);
   int ndim = in[4]->ndim;
+  if (!check_packed("gather_qmm", in[1], in[2], in[3], p->group_size, p->bits)) return -1;
+  if (!rows_fit(p, in[0], in[1], in[2]) || !mx_same_shape_but(in[4], in[5], -1))
+    return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, mx_shape_of(in[4]), ndim);
   shape[ndim] = mx_dim(in[0], -2);
   shape[ndim + 1] = p->transpose ? mx_dim(in[1], -2) : mx_dim(in[2], -1) * p->group_size;

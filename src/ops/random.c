@@ -86,6 +86,7 @@ static int random_shape(const mx_node *node, const mx *in, int output, int *shap
   (void)output;
   const random_params *p = MX_PARAMS(random_params, node);
   int lead = in[0]->ndim - 1;
+  if (mx_dim(in[0], -1) != 2) return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, mx_shape_of(in[0]), lead);
   mx_copy_ints(shape + lead, p->shape, p->ndim);
   return lead + p->ndim;

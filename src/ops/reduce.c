@@ -27,6 +27,9 @@ static bool eval_reduce(const mx_node *node, const mx *in, const mx *out) {
 static int reduce_shape(const mx_node *node, const mx *in, int output, int *shape) {
   (void)output;
   const reduce_params *p = MX_PARAMS(reduce_params, node);
+  const mx_primitive *least = &reductions[MX_REDUCE_MIN], *most = &reductions[MX_REDUCE_MAX];
+  if (!in[0]->size && (node->primitive == least || node->primitive == most))
+    return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
   for (int i = 0; i < p->count; i++) shape[p->axes[i]] = 1;
   return in[0]->ndim;

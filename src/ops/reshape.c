@@ -155,10 +155,10 @@ static int flatten_shape(const mx_node *node, const mx *in, int output, int *sha
   const flatten_params *p = MX_PARAMS(flatten_params, node);
   int n = 0;
   for (int i = 0; i < in[0]->ndim; i++) {
-    if (i > p->start && i <= p->end)
-      shape[n - 1] *= mx_shape_of(in[0])[i];
-    else
+    if (i <= p->start || i > p->end)
       shape[n++] = mx_shape_of(in[0])[i];
+    else if (__builtin_mul_overflow(shape[n - 1], mx_shape_of(in[0])[i], &shape[n - 1]))
+      return mx_shapes_misfit(node, in);
   }
   return n;
 }
@@ -231,10 +231,32 @@ typedef struct {
   int axis, ndim, shape[MX_MAX_NDIM];
 } unflatten_params;
 
-/* The input's shape with the axis replaced. */
+/* The lengths that the axis is cut into, a -1 filled in; false after mx_fail. */
+static bool cut_axis(const unflatten_params *p, mx a, int *lengths) {
+  int unknown = -1, length = mx_shape_of(a)[p->axis];
+  int64_t product = 1;
+  mx_copy_ints(lengths, p->shape, p->ndim);
+  for (int i = 0; i < p->ndim; i++) {
+    if (lengths[i] == -1 && unknown >= 0) {
+      mx_fail("[Unflatten] Can only infer one dimension.");
+      return false;
+    }
+    if (lengths[i] == -1)
+      unknown = i;
+    else if (lengths[i] < 0 || __builtin_mul_overflow(product, lengths[i], &product))
+      product = INT64_MAX / 2;
+  }
+  if (unknown >= 0 && product > 0) product *= lengths[unknown] = (int)(length / product);
+  if (product == length && (unknown < 0 || lengths[unknown] >= 0)) return true;
+  mx_fail("[Unflatten] Cannot unflatten axis %d with size %d into shape %s.", p->axis, length,
+          mx_shape_text(p->shape, p->ndim));
+  return false;
+}
+
+/* The input's shape with the axis replaced; -1 after mx_fail. */
 static int unflattened(const unflatten_params *p, mx a, int *shape) {
   mx_copy_ints(shape, mx_shape_of(a), p->axis);
-  mx_copy_ints(shape + p->axis, p->shape, p->ndim);
+  if (!cut_axis(p, a, shape + p->axis)) return -1;
   mx_copy_ints(shape + p->axis + p->ndim, mx_shape_of(a) + p->axis + 1, a->ndim - p->axis - 1);
   return a->ndim + p->ndim - 1;
 }
@@ -282,23 +304,11 @@ mx mx_unflatten(mx a, int axis, mx_ints lengths) {
   if (a->ndim + lengths.size - 1 > MX_MAX_NDIM)
     return mx_fail("[unflatten] %d dimensions; at most %d are supported",
                    a->ndim + lengths.size - 1, MX_MAX_NDIM);
-  int unknown = -1, length = mx_shape_of(a)[p.axis], shape[MX_MAX_NDIM];
-  int64_t product = 1;
-  for (int i = 0; i < lengths.size; i++) {
-    if (lengths.data[i] == -1 && unknown >= 0)
-      return mx_fail("[Unflatten] Can only infer one dimension.");
-    if (lengths.data[i] == -1)
-      unknown = i;
-    else
-      product *= lengths.data[i];
-    p.shape[i] = lengths.data[i];
-  }
-  if (unknown >= 0 && product > 0) product *= p.shape[unknown] = (int)(length / product);
-  if (product != length || (unknown >= 0 && p.shape[unknown] < 0))
-    return mx_fail("[Unflatten] Cannot unflatten axis %d with size %d into shape %s.", axis, length,
-                   mx_shape_text(lengths.data, lengths.size));
-  if (lengths.size == 1) return mx_same(a);
+  int shape[MX_MAX_NDIM];
+  mx_copy_ints(p.shape, lengths.data, lengths.size);
   int ndim = unflattened(&p, a, shape);
+  if (ndim < 0) return NULL;
+  if (lengths.size == 1) return mx_same(a);
   return mx_make(&unflatten, &p, ((mx_spec){a->dtype, ndim, shape}), a);
 }
 
@@ -479,7 +489,12 @@ static bool build_flatten(const mx_build *b) {
 }
 
 static const mx_codec *visit_unflatten(mx_state *s, const mx_codec *codec, void *params) {
-  unflatten_params *p = params;
+  unflatten_params *p = params, known;
+  if (s->mode == MX_STATE_WRITE) { /* MLX's has no -1 */
+    known = *p;
+    if (!cut_axis(p, s->inputs[0], known.shape)) return NULL;
+    p = &known;
+  }
   mx_state_int(s, &p->axis);
   mx_state_ints(s, p->shape, &p->ndim, MX_MAX_NDIM);
   return codec;

@@ -193,13 +193,26 @@ static bool vmap_slice_update(const mx_node *node, const mx *in, const int *axes
   return (out[0] = update_by(&p, whole, update)) != NULL;
 }
 
+/* The update has the shape of what is sliced. */
+static int slice_update_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  const slice_params *p = MX_PARAMS(slice_params, node);
+  for (int i = 0; i < p->ndim; i++) {
+    int length = mx_shape_of(in[1])[i];
+    int64_t last = p->start[i] + (int64_t)(length - 1) * p->step[i];
+    if (length &&
+        (p->start[i] >= mx_shape_of(in[0])[i] || last < 0 || last >= mx_shape_of(in[0])[i]))
+      return mx_shapes_misfit(node, in);
+  }
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 static const mx_primitive slice_update = {.name = "SliceUpdate",
                                           .params_size = sizeof(slice_params),
                                           .eval = {eval_slice_update},
                                           .vjp = vjp_slice_update,
                                           .jvp = jvp_slice_update,
                                           .vmap = vmap_slice_update,
-                                          .output_shape = mx_shape_of_first};
+                                          .output_shape = slice_update_shape};
 
 mx mx_slice_update(mx a, mx update, mx_ints start, mx_ints stop, mx_ints strides) {
   slice_params p;

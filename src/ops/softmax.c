@@ -75,6 +75,7 @@ static bool eval_logsumexp(const mx_node *node, const mx *in, const mx *out) {
 /* The axis stays, with length 1. */
 static int logsumexp_shape(const mx_node *node, const mx *in, int output, int *shape) {
   (void)output;
+  if (!in[0]->size) return mx_shapes_misfit(node, in);
   mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
   shape[MX_PARAMS(axis_params, node)->axis] = 1;
   return in[0]->ndim;

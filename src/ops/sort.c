@@ -96,10 +96,16 @@ static bool vmap_sort(const mx_node *node, const mx *in, const int *axes, mx *ou
   return (out[0] = again(node->primitive, &p, in[0])) != NULL;
 }
 
+static int sort_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  const sort_params *p = MX_PARAMS(sort_params, node);
+  if (p->kth >= 0 && p->kth >= mx_shape_of(in[0])[p->axis]) return mx_shapes_misfit(node, in);
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 #define SORT(NAME, EVAL, VJP, JVP)                                                            \
   {                                                                                           \
     .name = NAME, .params_size = sizeof(sort_params), .eval = {EVAL}, .vjp = VJP, .jvp = JVP, \
-    .vmap = vmap_sort, .output_shape = mx_shape_of_first                                      \
+    .vmap = vmap_sort, .output_shape = sort_shape                                             \
   }
 static const mx_primitive sort = SORT("Sort", eval_sort, vjp_sort, jvp_sort);
 static const mx_primitive argsort = SORT("ArgSort", eval_argsort, mx_vjp_zeros, jvp_order);

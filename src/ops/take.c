@@ -65,7 +65,11 @@ static bool eval_gather_axis(const mx_node *node, const mx *in, const mx *out) {
   return true;
 }
 
-static int like_second(const mx_node *node, const mx *in, int output, int *shape) {
+/* Along the axis there are as many as there are indices, of an array that may not be empty. */
+static int gather_axis_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  int axis = MX_PARAMS(axis_params, node)->axis;
+  if (!mx_same_shape_but(in[0], in[1], axis) || (!mx_shape_of(in[0])[axis] && in[1]->size))
+    return mx_shapes_misfit(node, in);
   return mx_shape_of_first(node, in + 1, output, shape);
 }
 
@@ -107,7 +111,7 @@ static const mx_primitive gather_axis = {.name = "GatherAxis",
                                          .vjp = vjp_gather_axis,
                                          .jvp = jvp_gather_axis,
                                          .vmap = vmap_gather_axis,
-                                         .output_shape = like_second};
+                                         .output_shape = gather_axis_shape};
 
 static bool eval_scatter_axis(const mx_node *node, const mx *in, const mx *out) {
   const axis_params *p = MX_PARAMS(axis_params, node);
@@ -170,13 +174,21 @@ static bool vmap_scatter_axis(const mx_node *node, const mx *in, const int *axes
   return out[0] != NULL;
 }
 
+static int scatter_axis_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  int axis = MX_PARAMS(axis_params, node)->axis;
+  if (!mx_same_shape_but(in[0], in[1], axis) || !mx_same_shape_but(in[1], in[2], -1) ||
+      (!mx_shape_of(in[0])[axis] && in[1]->size))
+    return mx_shapes_misfit(node, in);
+  return mx_shape_of_first(node, in, output, shape);
+}
+
 static const mx_primitive scatter_axis = {.name = "ScatterAxis",
                                           .params_size = sizeof(axis_params),
                                           .eval = {eval_scatter_axis},
                                           .vjp = vjp_scatter_axis,
                                           .jvp = jvp_scatter_axis,
                                           .vmap = vmap_scatter_axis,
-                                          .output_shape = mx_shape_of_first};
+                                          .output_shape = scatter_axis_shape};
 
 /* The axis made non-negative, or -1 after mx_fail; indices must be integers with a's rank. */
 static int check_along(const char *op, mx a, mx indices, int axis) {

@@ -64,7 +64,7 @@ static const mx_primitive where = {.name = "Select",
                                    .vjp = vjp,
                                    .jvp = jvp,
                                    .vmap = vmap,
-                                   .output_shape = mx_shape_of_first};
+                                   .output_shape = mx_shape_of_all};
 
 mx mx_where(mx condition, mx a, mx b) {
   if (!condition || !a || !b) return NULL;
