@@ -20,15 +20,14 @@ INLINE vf field(__m512i words, int bits, int j, vf table) {
 /* Sixteen rows that are being opened: where each stands, and its scales and biases with rows in the
  * lanes. */
 typedef struct {
-  const uint8_t *p[ROWS];
+  byte_rows rows;
   float scales[MOST_GROUPS][ROWS], biases[MOST_GROUPS][ROWS];
 } rows16;
 
 static void load_rows(const mx_qmm_weights *w, int64_t first, int64_t rows, int64_t begin,
                       int64_t groups, rows16 *r) {
-  for (int i = 0; i < ROWS; i++)
-    r->p[i] = w->packed + (first + (i < rows ? i : rows - 1)) * w->row_bytes +
-              begin * w->group * w->bits / 8;
+  r->rows = (byte_rows){w->packed + first * w->row_bytes + begin * w->group * w->bits / 8,
+                        w->row_bytes, rows};
   open_values(w, w->scales, first, rows, begin, groups, r->scales[0], ROWS);
   open_values(w, w->biases, first, rows, begin, groups, r->biases[0], ROWS);
 }
@@ -61,8 +60,10 @@ INLINE void open_columns(rows16 *r, int bits, int group, int64_t k, int width, f
     vi words[STRETCH_WORDS(8)];
     int64_t weights = k - at < STRETCH ? k - at : STRETCH;
     for (int i = 0; i < ROWS; i++)
-      for (int b = 0; b < STRETCH * bits / 8; b += 64) __builtin_prefetch(r->p[i] + 128 + b);
-    turn_stretch(r->p, weights * bits / 8, words, 1);
+      for (int b = 0; b < STRETCH * bits / 8; b += 64)
+        __builtin_prefetch(r->rows.p + i * r->rows.stride + 128 + b);
+    turn_rows(r->rows, weights * bits / 8, words, 1);
+    r->rows.p += weights * bits / 8;
     for (int64_t i = 0; i < weights; i += 32, out += 32 * width) {
       int64_t g = (at + i) / group;
       open_floats(bits, words + i / 32 * bits, vf_load(r->scales[g]), vf_load(r->biases[g]), width,

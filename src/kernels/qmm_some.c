@@ -112,10 +112,11 @@ bool MX_KERNEL(qmm_some_load)(const mx_qmm_some *x, const void *rows, int64_t ld
 /* ---- a strip of rows of w ---- */
 
 typedef struct {
-  const uint8_t *p[STRIP];
+  const uint8_t *p; /* where the next stretch of the first row begins */
+  int64_t stride, rows;
   float scales[SPAN][STRIP], biases[SPAN][STRIP]; /* those of the middle code */
   float totals[MOST_STORED][STRIP];
-  int64_t next; /* from a row's place, bytes to what is asked for */
+  int64_t next; /* bytes from p to what is asked for */
 } strip;
 
 /* Scales and biases of groups [at, at + count) of rows [n, end). */
@@ -137,7 +138,8 @@ static void open_scales(strip *s, const mx_qmm_weights *w, int64_t n, int64_t en
 INLINE void open_stretch(strip *s, int bits, int64_t weights, vi *pairs) {
   vi words[STRETCH_WORDS(8) * SIDE];
   for (int side = 0; side < SIDE; side++) {
-    turn_stretch(s->p + side * LANES, weights * bits / 8, words + side, SIDE);
+    byte_rows rows = {s->p + side * LANES * s->stride, s->stride, s->rows - side * LANES};
+    turn_rows(rows, weights * bits / 8, words + side, SIDE);
     for (int64_t k = 0; k < weights / 32; k++)
       open_pairs(bits, words + k * bits * SIDE + side, SIDE, pairs + k * 16 * SIDE + side);
   }
@@ -180,12 +182,13 @@ INLINE void multiply(const strip *s, const vi *pairs, int64_t g, const mx_qmm_so
                      int64_t group, int M, float (*totals)[STRIP]) {
   const int64_t at = (tile * x->groups + group) * M;
   const int32_t *xi = x->pairs + (tile * x->k + group * x->group) / 2 * M;
-  const uint8_t *const *ahead = s->p + group * x->group % STRETCH / 4 % STRIP;
+  const uint8_t *ahead = s->p + s->next + group * x->group % STRETCH / 4 * s->stride;
   vi sums[8][SIDE];
 #pragma GCC unroll 8
   for (int m = 0; m < M; m++) sums[m][0] = sums[m][1] = vi_set32(x->starts[at + m]);
   for (int i = 0; i < x->group / 2; i += 2, pairs += 2 * SIDE, xi += 2 * M) {
-    __builtin_prefetch(ahead[i / 2 % STRIP] + s->next);
+    __builtin_prefetch(ahead);
+    ahead += s->stride;
 #pragma GCC unroll 2
     for (int two = 0; two < 2; two++) {
       vi a = pairs[two * SIDE], b = pairs[two * SIDE + 1];
@@ -229,17 +232,18 @@ static void (*const multipliers[9])(const strip *, const vi *, int64_t, const mx
 static void multiply_strip(strip *s, const mx_qmm_weights *w, const mx_qmm_some *x, int64_t n,
                            int64_t end) {
   vi pairs[STRETCH / 2 * SIDE];
-  for (int i = 0; i < STRIP; i++)
-    s->p[i] = w->packed + (n + i < end ? n + i : end - 1) * w->row_bytes;
+  s->p = w->packed + n * w->row_bytes;
+  s->stride = w->row_bytes;
+  s->rows = end - n;
   memset(s->totals, 0, (size_t)(x->tiles * x->tile) * sizeof *s->totals);
   for (int64_t g = 0; g < w->groups; g += SPAN) {
     int64_t count = w->groups - g < SPAN ? w->groups - g : SPAN, each = STRETCH / w->group;
     open_scales(s, w, n, end, g, count);
     for (int64_t i = 0; i < count; i += each) {
       int64_t some = count - i < each ? count - i : each, k = (g + i + some) * w->group;
-      int64_t next = k < x->k ? 0 : (STRIP - 1) * x->k;
       openers[w->bits](s, some * w->group, pairs);
-      s->next = next * w->bits / 8;
+      s->p += some * w->group * w->bits / 8;
+      s->next = k < x->k ? 0 : (STRIP - 1) * s->stride;
       for (int64_t j = 0; j < some; j++)
         for (int t = 0; t < x->tiles; t++)
           multipliers[x->tile](s, pairs + j * w->group / 2 * SIDE, i + j, x, t, g + i + j,
@@ -248,8 +252,27 @@ static void multiply_strip(strip *s, const mx_qmm_weights *w, const mx_qmm_some 
   }
 }
 
-INLINE void put_floats(void *p, int64_t i, mx_dtype dtype, const float *values, int64_t count) {
-  for (int64_t n = 0; n < count; n++) put_float(p, i + n, dtype, values[n]);
+/* The first `count` of STRIP sums, in a dtype; all of them are converted, as vectors. */
+INLINE void put_strip(void *out, int64_t at, mx_dtype dtype, const float *sums, int64_t count) {
+  float copy[STRIP];
+  for (int i = 0; i < STRIP; i++) put_float(copy, i, dtype, sums[i]);
+  const size_t size = dtype == MX_FLOAT32 ? 4 : 2;
+  memcpy((char *)out + (size_t)at * size, copy, (size_t)count * size);
+}
+
+static void put_totals(const strip *s, const mx_qmm_some *x, int64_t count, void *out, int64_t ldo,
+                       mx_dtype dtype) {
+  for (int m = 0; m < x->rows; m++) {
+    float sums[STRIP];
+    memcpy(sums, s->totals[m * x->parts], sizeof sums);
+    for (int i = 0; x->parts == 2 && i < STRIP; i++) sums[i] += s->totals[m * 2 + 1][i];
+    if (dtype == MX_BFLOAT16)
+      put_strip(out, m * ldo, MX_BFLOAT16, sums, count);
+    else if (dtype == MX_FLOAT16)
+      put_strip(out, m * ldo, MX_FLOAT16, sums, count);
+    else
+      put_strip(out, m * ldo, MX_FLOAT32, sums, count);
+  }
 }
 
 void MX_KERNEL(qmm_some)(const mx_qmm_weights *w, const mx_qmm_some *x, int64_t begin, int64_t end,
@@ -258,13 +281,6 @@ void MX_KERNEL(qmm_some)(const mx_qmm_weights *w, const mx_qmm_some *x, int64_t 
   for (int64_t n = begin; n < end; n += STRIP) {
     int64_t last = n + STRIP < end ? n + STRIP : end;
     multiply_strip(&s, w, x, n, last);
-    for (int m = 0; m < x->rows; m++) {
-      float *total = s.totals[m * x->parts];
-      for (int i = 0; x->parts == 2 && i < STRIP; i++) total[i] += s.totals[m * 2 + 1][i];
-      if (dtype == MX_BFLOAT16)
-        put_floats(out, m * ldo + n, MX_BFLOAT16, total, last - n);
-      else
-        put_floats(out, m * ldo + n, dtype, total, last - n);
-    }
+    put_totals(&s, x, last - n, (char *)out + n * (dtype == MX_FLOAT32 ? 4 : 2), ldo, dtype);
   }
 }

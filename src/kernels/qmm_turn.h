@@ -6,37 +6,43 @@
 #include "kernels/qmm.h"
 #include "kernels/qmm_vec.h"
 
-/* Four words of each of LANES rows, `at` bytes on from p[row]; words from `bytes` on are not read
- * (nor are those of rows from `rows` on), and are zero. Register d has word d of each row:
- * rows i, 4 + i, ... are loaded side by side, so that 4 x 4 words in each 128 bits are left to
- * turn. */
-#if defined(__AVX512BW__) || defined(__AVX2__)
-INLINE __m128i load_quad(const uint8_t *p, int64_t bytes) {
-  if (bytes >= 16) return _mm_loadu_si128((const __m128i *)p);
-  uint8_t copy[16] = {0};
-  if (bytes > 0) memcpy(copy, p, (size_t)bytes);
-  return _mm_loadu_si128((const __m128i *)copy);
-}
-#define ROW(i) load_quad((i) < rows ? p[i] + at : p[0], (i) < rows ? bytes - at : 0)
-INLINE vi load_across(const uint8_t *const *p, int64_t rows, int64_t at, int64_t bytes, int i) {
+/* Rows of bytes, `stride` apart; `count` of them where LANES are asked for: the others are zero. */
+typedef struct {
+  const uint8_t *p;
+  int64_t stride, count;
+} byte_rows;
+
+/* Four words of LANES rows: register d has word d of each row. Rows i, 4 + i, ... are loaded side
+ * by side, so that 4 x 4 words in each 128 bits are left to turn. */
 #if LANES == 16
-  __m512i r = _mm512_castsi128_si512(ROW(i));
-  r = _mm512_inserti32x4(r, ROW(4 + i), 1);
-  r = _mm512_inserti32x4(r, ROW(8 + i), 2);
-  return _mm512_inserti32x4(r, ROW(12 + i), 3);
+#define JOIN(half, bits, a, b) (vi) _mm512_unpack##half##_epi##bits((__m512i)(a), (__m512i)(b))
+#elif LANES == 8
+#define JOIN(half, bits, a, b) (vi) _mm256_unpack##half##_epi##bits((__m256i)(a), (__m256i)(b))
 #else
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(ROW(i)), ROW(4 + i), 1);
+#define JOIN_lo_32(a, b) __builtin_shufflevector((vi32)(a), (vi32)(b), 0, 4, 1, 5)
+#define JOIN_hi_32(a, b) __builtin_shufflevector((vi32)(a), (vi32)(b), 2, 6, 3, 7)
+#define JOIN_lo_64(a, b) __builtin_shufflevector((vi32)(a), (vi32)(b), 0, 1, 4, 5)
+#define JOIN_hi_64(a, b) __builtin_shufflevector((vi32)(a), (vi32)(b), 2, 3, 6, 7)
+#define JOIN(half, bits, a, b) (vi) JOIN_##half##_##bits(a, b)
+#endif
+
+INLINE vi load_across(const uint8_t *p, int64_t stride) {
+#if LANES == 16
+#define ROW(i) _mm_loadu_si128((const __m128i *)(p + (i)*stride))
+  vi r = _mm512_inserti32x4(_mm512_castsi128_si512(ROW(0)), ROW(4), 1);
+  return _mm512_inserti32x4(_mm512_inserti32x4(r, ROW(8), 2), ROW(12), 3);
+#elif LANES == 8
+#define ROW(i) _mm_loadu_si128((const __m128i *)(p + (i)*stride))
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(ROW(0)), ROW(4), 1);
+#else
+  (void)stride;
+  return vi_load(p);
 #endif
 }
-#undef ROW
-#if LANES == 16
-#define JOIN(half, bits, a, b) _mm512_unpack##half##_epi##bits(a, b)
-#else
-#define JOIN(half, bits, a, b) _mm256_unpack##half##_epi##bits(a, b)
-#endif
-INLINE void turn_quad(const uint8_t *const *p, int64_t rows, int64_t at, int64_t bytes, vi r[4]) {
-  vi a = load_across(p, rows, at, bytes, 0), b = load_across(p, rows, at, bytes, 1);
-  vi c = load_across(p, rows, at, bytes, 2), d = load_across(p, rows, at, bytes, 3);
+
+INLINE void turn_quad(const uint8_t *p, int64_t stride, vi r[4]) {
+  vi a = load_across(p, stride), b = load_across(p + stride, stride);
+  vi c = load_across(p + 2 * stride, stride), d = load_across(p + 3 * stride, stride);
   vi ab = JOIN(lo, 32, a, b), cd = JOIN(lo, 32, c, d);
   r[0] = JOIN(lo, 64, ab, cd);
   r[1] = JOIN(hi, 64, ab, cd);
@@ -45,36 +51,30 @@ INLINE void turn_quad(const uint8_t *const *p, int64_t rows, int64_t at, int64_t
   r[3] = JOIN(hi, 64, ab, cd);
 }
 #undef JOIN
-#else
-INLINE void turn_quad(const uint8_t *const *p, int64_t rows, int64_t at, int64_t bytes, vi r[4]) {
-  vi32 v[4] = {{0}};
-  for (int i = 0; i < 4; i++)
-    if (i < rows && at < bytes)
-      memcpy(v + i, p[i] + at, bytes - at < 16 ? (size_t)(bytes - at) : 16);
-  vi32 ab = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
-  vi32 cd = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
-  r[0] = (vi)__builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-  r[1] = (vi)__builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-  ab = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
-  cd = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
-  r[2] = (vi)__builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-  r[3] = (vi)__builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
-#endif
 
-/* STRETCH weights of LANES rows, or fewer, as words `side` vectors apart; moves the rows on. */
-#define STRETCH 128 /* weights: no less than a group */
-INLINE void turn_stretch(const uint8_t **p, int64_t bytes, vi *words, int side) {
+/* The same where LANES rows of 16 bytes are not all there. */
+static __attribute__((noinline)) void turn_part(byte_rows rows, int64_t at, int64_t bytes,
+                                                vi r[4]) {
+  uint8_t copy[LANES][16] = {{0}};
+  for (int64_t i = 0; i < rows.count && i < LANES; i++)
+    memcpy(copy[i], rows.p + i * rows.stride + at, bytes < 16 ? (size_t)bytes : 16);
+  turn_quad(copy[0], 16, r);
+}
+
+/* `bytes` of LANES rows, as words `side` vectors apart, up to a multiple of four. */
+INLINE void turn_rows(byte_rows rows, int64_t bytes, vi *words, int side) {
   for (int64_t at = 0; at < bytes; at += 16, words += 4 * side) {
     vi r[4];
-    if (at + 16 <= bytes)
-      turn_quad(p, LANES, at, at + 16, r);
+    if (rows.count >= LANES && at + 16 <= bytes)
+      turn_quad(rows.p + at, rows.stride, r);
     else
-      turn_quad(p, LANES, at, bytes, r);
+      turn_part(rows, at, bytes - at, r);
     for (int i = 0; i < 4; i++) words[i * side] = r[i];
   }
-  for (int i = 0; i < LANES; i++) p[i] += bytes;
 }
+
+/* Weights that are turned together, at most: no less than a group. */
+#define STRETCH 128
 #define STRETCH_WORDS(bits) (STRETCH / 32 * (bits))
 
 /* 32 weights of a row are `bits` words. Opened as 16 pairs, the f-th 16-bit field of both halves of
@@ -135,16 +135,12 @@ INLINE void floats_of_words(vi words, mx_dtype dtype, float *low, float *high) {
 INLINE void open_values(const mx_qmm_weights *w, const void *values, int64_t first, int64_t rows,
                         int64_t at, int64_t count, float *out, int64_t stride) {
   const bool wide = w->dtype == MX_FLOAT32;
-  const int64_t size = wide ? 4 : 2, bytes = count * size;
-  const uint8_t *p[LANES];
-  for (int i = 0; i < LANES; i++)
-    p[i] = (const uint8_t *)values + ((first + (i < rows ? i : 0)) * w->groups + at) * size;
-  for (int64_t from = 0; from < bytes; from += 16) {
+  const int64_t size = wide ? 4 : 2;
+  byte_rows from = {(const uint8_t *)values + (first * w->groups + at) * size, w->groups * size,
+                    rows};
+  for (int64_t g = 0; g < count; g += 16 / size, from.p += 16) {
     vi v[4];
-    if (rows >= LANES && from + 16 <= bytes)
-      turn_quad(p, LANES, from, from + 16, v);
-    else
-      turn_quad(p, rows, from, bytes, v);
+    turn_rows(from, count - g < 16 / size ? (count - g) * size : 16, v, 1);
     for (int d = 0; d < 4; d++, out += (wide ? 1 : 2) * stride)
       if (wide)
         vi_store(out, v[d]);
