@@ -131,6 +131,75 @@ static bool formula_attention(const mx_node *node, const mx *in, mx *out) {
   return out[0] != NULL;
 }
 
+/* The rows of all query heads that share a key head, one after the other, so that one product
+ * serves them; and apart again: with heads beside keys' heads, or as heads. */
+static mx join_rows(mx a, const mx *in) {
+  int groups = mx_dim(in[1], 1);
+  return groups == mx_dim(in[0], 1) ? a : mx_flatten(mx_unflatten(a, 1, MX_INTS(groups, -1)), 2, 3);
+}
+static mx part_rows(mx a, const mx *in) {
+  int groups = mx_dim(in[1], 1), heads = mx_dim(in[0], 1);
+  return groups == heads ? a : mx_unflatten(a, 2, MX_INTS(heads / groups, mx_dim(in[0], 2)));
+}
+static mx as_heads(mx parted, const mx *in) {
+  return mx_dim(in[1], 1) == mx_dim(in[0], 1) ? parted : mx_flatten(parted, 1, 2);
+}
+
+/* What the gradients are made of, all with joined rows. */
+typedef struct {
+  mx q, t; /* scaled queries, cotangents */
+  mx weights;
+  mx along;  /* sums of t out = sums of the weights times their cotangents */
+  mx scores; /* the cotangent of the masked scores */
+  mx sinks;  /* their weights; NULL: none */
+} pulled;
+
+/* With P = softmax(S) and t the cotangent of P v, S gets P (t v' - sum(t P v)). */
+static bool pull_scores(const attention_params *p, const mx *in, mx t, mx out, pulled *g) {
+  *g = (pulled){.q = join_rows(mx_multiply(mx_scalar(p->scale, in[0]->dtype), in[0]), in),
+                .t = join_rows(t, in)};
+  mx scores = masked(p, in, part_rows(mx_matmul(g->q, mx_swapaxes(in[1], -1, -2)), in));
+  mx weights = mx_softmax(with_sinks(p, in, scores), .axis = -1, .precise = true);
+  if (!weights) return false;
+  int last = weights->ndim - 1;
+  if (p->sinks) {
+    g->sinks = mx_slice_axis(weights, last, 0, 1);
+    weights = mx_slice_axis(weights, last, 1, mx_dim(weights, -1));
+  }
+  g->weights = last == 4 ? mx_flatten(weights, 2, 3) : weights;
+  g->along = mx_sum(mx_multiply(g->t, join_rows(out, in)), .axis = -1, .keepdims = true);
+  mx pull = mx_subtract(mx_matmul(g->t, mx_swapaxes(in[2], -1, -2)), g->along);
+  g->scores = mx_multiply(g->weights, pull);
+  if (p->mask && in[3]->dtype == MX_BOOL) {
+    mx kept =
+        mx_where(split_heads(in[3], 1, in), part_rows(g->scores, in), mx_scalar(0, in[0]->dtype));
+    g->scores = last == 4 ? mx_flatten(kept, 2, 3) : kept;
+  }
+  return g->scores != NULL;
+}
+
+static mx pull_attention(const attention_params *p, const mx *in, const pulled *g, int argument) {
+  if (argument == 0)
+    return mx_multiply(as_heads(part_rows(mx_matmul(g->scores, in[1]), in), in),
+                       mx_scalar(p->scale, in[0]->dtype));
+  if (argument == 1) return mx_matmul(mx_swapaxes(g->scores, -1, -2), g->q);
+  if (argument == 2) return mx_matmul(mx_swapaxes(g->weights, -1, -2), g->t);
+  if (argument == 3 && p->mask)
+    return in[3]->dtype == MX_BOOL ? mx_zeros_like(in[3]) : as_heads(part_rows(g->scores, in), in);
+  mx lost = mx_multiply(as_heads(g->sinks, in), as_heads(part_rows(g->along, in), in));
+  return mx_negative(mx_sum(lost, .axes = MX_INTS(0, 2, 3)));
+}
+
+static bool vjp_attention(const mx_node *node, const mx *primals, const mx *cotangents,
+                          const int *argnums, int count, const mx *outputs, mx *vjps) {
+  const attention_params *p = MX_PARAMS(attention_params, node);
+  pulled g;
+  if (!pull_scores(p, primals, cotangents[0], outputs[0], &g)) return false;
+  for (int i = 0; i < count; i++)
+    if (!(vjps[i] = pull_attention(p, primals, &g, argnums[i]))) return false;
+  return true;
+}
+
 /* The batch axis becomes part of x's axis `into` (0 or 1). */
 static mx folded(mx x, int axis, int length, int into) {
   mx front = mx_batched(x, axis, length);
@@ -176,6 +245,7 @@ static const mx_primitive attention = {.name = "ScaledDotProductAttention",
                                        .params_size = sizeof(attention_params),
                                        .eval = {eval_attention},
                                        .formula = formula_attention,
+                                       .vjp = vjp_attention,
                                        .vmap = vmap_attention,
                                        .output_shape = attention_shape};
 

@@ -111,12 +111,20 @@ static bool eval_matmul(const mx_node *node, const mx *in, const mx *out) {
   return multiply_batches(in[0], in[1], NULL, 1, 0, out[0]);
 }
 
+/* The cotangent of b in a b, that of the product being t. Where b is a transpose (the weights of
+ * most layers are), so is the result: then what was transposed gets a matrix that lies in rows. */
+static mx pull_right(mx a, mx b, mx t) {
+  return mx_is_transposed(b)
+             ? mx_swapaxes(mx_matmul(mx_swapaxes(t, -1, -2), mx_conjugate(a)), -1, -2)
+             : mx_matmul(flipped(a), t);
+}
+
 static bool vjp_matmul(const mx_node *node, const mx *primals, const mx *cotangents,
                        const int *argnums, int count, const mx *outputs, mx *vjps) {
   (void)node, (void)outputs;
   for (int i = 0; i < count; i++)
     vjps[i] = argnums[i] == 0 ? mx_matmul(cotangents[0], flipped(primals[1]))
-                              : mx_matmul(flipped(primals[0]), cotangents[0]);
+                              : pull_right(primals[0], primals[1], cotangents[0]);
   return !mx_error();
 }
 
@@ -167,7 +175,7 @@ static bool vjp_addmm(const mx_node *node, const mx *primals, const mx *cotangen
   mx scaled = times(cotangents[0], p->alpha);
   for (int i = 0; i < count; i++)
     vjps[i] = argnums[i] == 0   ? mx_matmul(scaled, flipped(primals[1]))
-              : argnums[i] == 1 ? mx_matmul(flipped(primals[0]), scaled)
+              : argnums[i] == 1 ? pull_right(primals[0], primals[1], scaled)
                                 : times(cotangents[0], p->beta);
   return !mx_error();
 }

@@ -40,6 +40,9 @@ int mx_shapes_misfit(const mx_node *node, const mx *inputs);
 /* Whether two arrays have the same shape but for `axis` (-1: no exception). */
 bool mx_same_shape_but(mx a, mx b, int axis);
 
+/* Whether a graph's step has transposed it. */
+bool mx_is_transposed(mx a);
+
 /* ---- For eval functions ---- */
 
 /* The input's elements in row-major order: its own memory where they lie so already, else a copy in

@@ -57,6 +57,8 @@ static const mx_primitive transpose = {.name = "Transpose",
                                        .vmap = vmap_transpose,
                                        .output_shape = transpose_shape};
 
+bool mx_is_transposed(mx a) { return a && a->node && a->node->primitive == &transpose; }
+
 mx mx_transpose_with(mx a, mx_transpose_args args) {
   if (!a) return NULL;
   transpose_params p = {{0}};

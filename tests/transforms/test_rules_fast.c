@@ -49,12 +49,22 @@ DERIVATIVE_FN(attention_choice, ATTENTION(.mask = mx_greater(in[3], mx_float(0))
 static const derivative_case attentions[] = {
     {"attention", attention, {"1x2x2x3", "1x2x3x3", "1x2x3x2"}},
     {"attention with shared keys", attention, {"1x4x2x2", "1x2x2x2", "1x2x2x2"}},
+    {"attention with shared keys and a mask",
+     attention_mask,
+     {"1x4x2x2", "1x2x2x2", "1x2x2x2", "4x2x2"}},
+    {"attention with shared keys and sinks",
+     attention_sinks,
+     {"1x4x2x2", "1x2x2x2", "1x2x2x2", "4"}},
+    {"causal attention with shared keys", attention_causal, {"1x4x2x2", "1x2x2x2", "1x2x2x2"}},
     {"causal attention", attention_causal, {"1x2x2x2", "1x1x3x2", "1x1x3x2"}},
     {"attention with an added mask", attention_mask, {"1x2x2x2", "1x1x2x2", "1x1x2x2", "2x1x2"}},
     {"attention with sinks", attention_sinks, {"1x2x2x2", "1x1x2x2", "1x1x2x2", "2"}},
     {"attention with a choice of keys",
      attention_choice,
      {"1x2x2x2", "1x1x2x2", "1x1x2x2", "i1x2:1:3"}},
+    {"attention with a choice of keys for each query",
+     attention_choice,
+     {"1x2x3x2", "1x1x3x2", "1x1x3x2", "i3x3:0:2"}},
 };
 
 #define CHECK_ALL(test, cases, flags)                         \
@@ -65,7 +75,7 @@ static const derivative_case attentions[] = {
   }
 CHECK_ALL(norms_differentiate_and_map, norms, DERIVATIVE_TWICE)
 CHECK_ALL(rope_differentiates_and_maps, ropes, 0)
-CHECK_ALL(attention_differentiates_and_maps, attentions, 0)
+CHECK_ALL(attention_differentiates_and_maps, attentions, DERIVATIVE_TWICE)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
