@@ -283,7 +283,9 @@ static void divide_by_f32(void *out, const void *a, const void *b, int64_t n, in
 static inline bool above(float complex x, float complex y) {
   return crealf(x) > crealf(y) || (crealf(x) == crealf(y) && cimagf(x) > cimagf(y));
 }
-static inline bool nan_part(float complex x) { return x != x; }
+static inline bool nan_part(float complex x) {
+  return crealf(x) != crealf(x) || cimagf(x) != cimagf(x);
+}
 static inline float complex larger(float complex x, float complex y) {
   return crealf(x) != crealf(x) || above(x, y) ? x : y;
 }

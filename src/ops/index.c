@@ -127,7 +127,7 @@ static bool vmap_gather(const mx_node *node, const mx *in, const int *axes, mx *
   mx indices[MX_MAX_NDIM];
   for (int i = 0; i < count && at < 0; i++) at = axes[i + 1];
   if (!map_indices(in + 1, axes + 1, count, at, indices)) return false;
-  if (count) places = indices[0]->ndim;
+  if (count > 0) places = indices[0]->ndim;
   bool mapped = axes[0] >= 0, each = mapped && at >= 0;
   int length = mx_batch_length(in, axes, node->input_count);
   for (int i = 0; i < count; i++) along[i] = p->axes[i] + (mapped && p->axes[i] >= axes[0]);

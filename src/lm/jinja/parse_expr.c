@@ -162,13 +162,11 @@ static jj_node *parse_subscript(jj_parser *p, jj_node *subject, int line) {
     jj_block_push(p, &keys, parse_subscribed(p));
   }
   jj_expect(p, JJ_T_RBRACKET);
-  jj_node *key = keys.count == 1 ? keys.items[0] : NULL;
-  if (!key) {
-    for (size_t i = 0; i < keys.count; i++)
-      if (keys.items[i]->kind == JJ_N_SLICE) JJ_SYNTAX(p, line, "invalid syntax");
-    key = jj_node_new(p, JJ_N_TUPLE, line);
-    key->list = keys;
-  }
+  if (keys.count == 1) return binary(p, JJ_N_GETITEM, 0, subject, keys.items[0], line);
+  for (size_t i = 0; i < keys.count; i++)
+    if (keys.items[i]->kind == JJ_N_SLICE) JJ_SYNTAX(p, line, "invalid syntax");
+  jj_node *key = jj_node_new(p, JJ_N_TUPLE, line);
+  key->list = keys;
   return binary(p, JJ_N_GETITEM, 0, subject, key, line);
 }
 
