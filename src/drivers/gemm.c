@@ -15,11 +15,12 @@
 #define MOST_COLUMNS 4096 /* of b */
 #define TILE_COLUMNS 256  /* their panels stay in the second cache */
 #define TILE_ROWS 240
-#define MOST_WIDTH 32   /* of a panel of b */
-#define FEW 4           /* rows or columns that go to the kernels for vectors */
-#define STRIP_ROWS 36   /* rows of a up to which b is read panel by panel, each used at once */
-#define STRIP_DEPTH 512 /* of such a panel, which stays in the caches of its core */
-#define SMALL (1 << 16) /* multiplications not worth a second thread */
+#define MOST_HELD (4 << 20) /* numbers of a, packed through all of k */
+#define MOST_WIDTH 32       /* of a panel of b */
+#define FEW 4               /* rows or columns that go to the kernels for vectors */
+#define STRIP_ROWS 36       /* rows of a up to which b is read panel by panel, each used at once */
+#define STRIP_DEPTH 512     /* of such a panel, which stays in the caches of its core */
+#define SMALL (1 << 16)     /* multiplications not worth a second thread */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
@@ -147,11 +148,109 @@ static int64_t depth_for(const job *j) {
   return j->opened ? round_up(depth, j->opened->granule) : depth;
 }
 
+/* An opened b the other way round, where there are columns enough for all threads: rows of a are
+ * packed through all of k, and each thread opens some columns of b for itself, a block of k at a
+ * time, and multiplies them with all those rows while they are in its second cache. */
+typedef struct {
+  job *j;
+  int64_t i, rows, depth, columns; /* rows of a from i on; columns of a strip */
+  char *scratch;                   /* of each thread: the strip's panels, then its sums */
+  size_t scratch_bytes, panel_bytes;
+  bool separate;
+  _Atomic bool *taken; /* [threads] */
+} columns_job;
+
+static void pack_rows(void *context, int64_t begin, int64_t end) {
+  const job *j = context;
+  mx_k->gemm_pack(&j->a, j->sizes.mr, begin, end, true, j->a_packed);
+}
+
+static void multiply_columns(const columns_job *s, int64_t c, char *scratch) {
+  const mx_gemm_product *p = s->j->p;
+  int64_t n = least(s->columns, p->n - c), a_rows = s->j->a_panels * s->j->sizes.mr;
+  job own = *s->j;
+  own.b_packed = scratch;
+  own.column_begin = c;
+  mx_gemm_block block = {.m = s->rows,
+                         .n = n,
+                         .b = scratch,
+                         .out = element(p->out, s->i * p->out_row + c, p->dtype),
+                         .out_ld = p->out_row,
+                         .dtype = p->dtype,
+                         .alpha = p->alpha};
+  block.sums = s->separate ? scratch + s->panel_bytes : block.out;
+  block.sums_ld = s->separate ? n : p->out_row;
+  for (int64_t k = 0; k < p->k; k += s->depth) {
+    own.k_begin = k;
+    own.b.count = n;
+    own.b.k = block.k = least(s->depth, p->k - k);
+    pack_opened(&own, 0, pieces(n, own.sizes.nr));
+    block.a = own.a_packed + (size_t)(a_rows * k) * sizeof(float);
+    block.first = k == 0;
+    block.finish = k + s->depth >= p->k && p->dtype != MX_FLOAT32;
+    mx_k->gemm_block(&block);
+  }
+}
+
+static void run_columns(void *context, int64_t begin, int64_t end) {
+  columns_job *s = context;
+  int slot = 0;
+  while (atomic_exchange(&s->taken[slot], true)) slot = (slot + 1) % mx_pool_threads();
+  for (int64_t t = begin; t < end; t++)
+    multiply_columns(s, t * s->columns, s->scratch + (size_t)slot * s->scratch_bytes);
+  atomic_store(&s->taken[slot], false);
+}
+
+/* Columns of a strip, or 0 where there are too few for this way. */
+static int64_t strip_columns(const mx_gemm_product *p, const job *j) {
+  int64_t each = p->n / (2 * mx_pool_threads()) / j->sizes.nr * j->sizes.nr;
+  return each < 2 * j->sizes.nr || p->m * p->n * p->k < SMALL ? 0 : least(each, j->tile_columns);
+}
+
+static int by_columns(job *j, int64_t depth) {
+  const mx_gemm_product *p = j->p;
+  columns_job s = {.j = j, .depth = depth, .columns = strip_columns(p, j)};
+  s.separate = p->k > depth && p->dtype != MX_FLOAT32;
+  int64_t held = MOST_HELD / p->k / j->sizes.mr * j->sizes.mr, threads = mx_pool_threads();
+  int64_t rows = least(p->m, held < TILE_ROWS ? TILE_ROWS : least(held, MOST_ROWS));
+  int64_t a_rows = round_up(rows, j->sizes.mr);
+  size_t a_bytes = ((size_t)(a_rows * p->k) * sizeof(float) + 63) & ~(size_t)63;
+  s.panel_bytes = (size_t)(s.columns * depth) * sizeof(float);
+  size_t sum_bytes = s.separate ? (size_t)(rows * s.columns) * sizeof(float) : 0;
+  s.scratch_bytes = (s.panel_bytes + sum_bytes + 63) & ~(size_t)63;
+  mx_buffer *work = mx_buffer_new(a_bytes + (size_t)threads * (s.scratch_bytes + sizeof *s.taken));
+  if (!work) return -1;
+  char *a_packed = work->data;
+  s.scratch = a_packed + a_bytes;
+  s.taken = (_Atomic bool *)(s.scratch + (size_t)threads * s.scratch_bytes);
+  for (int64_t t = 0; t < threads; t++) s.taken[t] = false;
+  for (s.i = 0; s.i < p->m; s.i += rows) {
+    s.rows = least(rows, p->m - s.i);
+    j->a_panels = pieces(s.rows, j->sizes.mr);
+    for (int64_t k = 0; k < p->k; k += depth) {
+      j->a = (mx_gemm_source){element(p->a, s.i * p->a_row + k * p->a_column, p->dtype),
+                              p->dtype,
+                              s.rows,
+                              least(depth, p->k - k),
+                              p->a_row,
+                              p->a_column};
+      j->a_packed = a_packed + (size_t)(j->a_panels * j->sizes.mr * k) * sizeof(float);
+      mx_pool_run(j->a_panels, 4, pack_rows, j);
+    }
+    j->a_packed = a_packed;
+    mx_pool_run(pieces(p->n, s.columns), 1, run_columns, &s);
+  }
+  mx_buffer_release(work);
+  return 0;
+}
+
 static int blocked(const mx_gemm_product *p, const mx_gemm_opened *opened) {
   job j = {.p = p, .opened = opened, .twofold = p->dtype == MX_COMPLEX64 ? 2 : 1};
   j.sizes = mx_k->gemm_sizes(p->dtype);
   j.tile_columns = TILE_COLUMNS / j.sizes.nr * j.sizes.nr;
-  int64_t depth = depth_for(&j), rows = least(p->m, MOST_ROWS), columns = least(p->n, MOST_COLUMNS);
+  int64_t depth = depth_for(&j);
+  if (opened && strip_columns(p, &j)) return by_columns(&j, depth);
+  int64_t rows = least(p->m, MOST_ROWS), columns = least(p->n, MOST_COLUMNS);
   bool in_place = p->dtype == MX_FLOAT32 || p->dtype == MX_FLOAT64;
   bool separate = p->k > depth && (!in_place || p->c == p->out);
   size_t a_bytes =

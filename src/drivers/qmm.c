@@ -11,7 +11,7 @@
 
 #define ROWS_AT_A_TIME 16
 #define MOST_FEW 32       /* rows of x for an untransposed W; beyond, opening it once costs less */
-#define MOST_SOME 64      /* stored rows of x: beyond, panels cost less */
+#define MOST_SOME 48      /* stored rows of x: beyond, panels cost less */
 #define MOST_STORED 16    /* of them at a time */
 #define STRIP 32          /* rows of W that go together */
 #define GRAIN_BYTES 16384 /* of weights: what is worth waking a thread for */
