@@ -141,7 +141,7 @@ static bool init_children(mx_optimizer *o, const char *const *names, const mx *p
 int mx_optimizer_init(mx_optimizer *o, const char *const *names, const mx *parameters, int count) {
   drop_states(o, o->rule ? RATE + (size_t)o->has_rate : 0);
   o->parameters.size = 0;
-  if (o->child_count) return init_children(o, names, parameters, count) ? 0 : -1;
+  if (!o->rule) return init_children(o, names, parameters, count) ? 0 : -1;
   mx_scope scope = mx_scope_begin();
   bool good = true;
   for (int i = 0; i < count && good; i++) good = init_one(o, names[i], parameters[i]);
@@ -225,7 +225,7 @@ static bool apply_children(mx_optimizer *o, const mx *gradients, const mx *param
 int mx_optimizer_apply_gradients(mx_optimizer *o, const mx *gradients, const mx *parameters,
                                  int count, mx *updated) {
   if (!check_inputs(o, gradients, parameters, count)) return -1;
-  if (o->child_count) return apply_children(o, gradients, parameters, count, updated) ? 0 : -1;
+  if (!o->rule) return apply_children(o, gradients, parameters, count, updated) ? 0 : -1;
   bool good = advance(o);
   for (int i = 0; i < count && good; i++)
     good = (updated[i] = apply_one(o, &o->parameters.data[i], gradients[i], parameters[i])) != NULL;
@@ -235,7 +235,7 @@ int mx_optimizer_apply_gradients(mx_optimizer *o, const mx *gradients, const mx 
 /* ---- Looking at the state ---- */
 
 mx mx_optimizer_learning_rate(const mx_optimizer *o) {
-  if (o->child_count) return mx_optimizer_learning_rate(o->children[0]);
+  if (!o->rule) return mx_optimizer_learning_rate(o->children[0]);
   return o->has_rate ? mx_scope_own(mx_retain(o->states.data[RATE].array)) : NULL;
 }
 
@@ -243,7 +243,7 @@ int mx_optimizer_set_learning_rate(mx_optimizer *o, mx rate) {
   if (!rate) return -1;
   for (int i = 0; i < o->child_count; i++)
     if (mx_optimizer_set_learning_rate(o->children[i], rate)) return -1;
-  if (o->child_count) return 0;
+  if (!o->rule) return 0;
   if (!o->has_rate || mx_size(rate) != 1) {
     mx_fail(o->has_rate ? "[optimizer] The learning rate must be a scalar."
                         : "[optimizer] %s was made without a learning rate.",
@@ -264,7 +264,7 @@ const char *mx_optimizer_state_name(const mx_optimizer *o, int i) {
 static mx *state_place(const mx_optimizer *o, int i) {
   if (i < 0 || i >= (int)o->states.size)
     return mx_fail("[optimizer] There is no state %d; there are %zu.", i, o->states.size);
-  if (!o->child_count) return &o->states.data[i].array;
+  if (o->rule) return &o->states.data[i].array;
   int c = 0;
   for (; i >= mx_optimizer_state_count(o->children[c]); c++)
     i -= mx_optimizer_state_count(o->children[c]);

@@ -180,12 +180,12 @@ static bool build(reader *r, made *m, mx_dtype dtype) {
 static bool check_output(reader *r, const made *m, int i, mx_dtype dtype, const int *shape,
                          int ndim) {
   mx a = m->outputs[i];
-  if (a && a->dtype == dtype && a->ndim == ndim && mx_same_shape(mx_shape_of(a), shape, ndim))
+  if (!a) return malformed(r, "a primitive without a result");
+  if (a->dtype == dtype && a->ndim == ndim && mx_same_shape(mx_shape_of(a), shape, ndim))
     return true;
-  if (!mx_error())
-    mx_fail("%s: %s gives %s %s, not %s %s as the file says", r->path, m->codec->name,
-            mx_shape_text_of(a), mx_dtype_name(a->dtype), mx_shape_text(shape, ndim),
-            mx_dtype_name(dtype));
+  mx_fail("%s: %s gives %s %s, not %s %s as the file says", r->path, m->codec->name,
+          mx_shape_text_of(a), mx_dtype_name(a->dtype), mx_shape_text(shape, ndim),
+          mx_dtype_name(dtype));
   return false;
 }
 
