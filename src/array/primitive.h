@@ -51,6 +51,7 @@ typedef struct mx_primitive {
    * (drivers/tiles.h). `node` tells parameters and dtypes; out may be an input that steps and has
    * out's dtype. On any thread. */
   mx_tile_fn *tile;
+  mx_tile_step step; /* what the same is as a step of a program */
   /* Frees what the parameters own, and duplicates it in a node copied from another. NULL: they are
    * plain bytes. */
   void (*params_free)(void *params);

@@ -13,6 +13,7 @@
 #define LANE_BYTES 32768 /* that a tile of everything together should take */
 #define TILE_MIN 256     /* elements */
 #define TILE_MAX 4096
+#define MX_TILES_PLACES (MX_TILES_INPUTS + 2 * MX_TILES_OPS) /* of a program, at most */
 
 typedef struct {
   const char *data;
@@ -29,13 +30,15 @@ typedef struct {
   void *const *out;
   int64_t size, tile;
   int64_t row;   /* elements along which strided inputs step by 1 or 0; 0: they are gathered */
-  bool stream;   /* outputs are staged and go past the caches */
+  bool stream;   /* outputs go past the caches... */
+  bool staged;   /* ...from memory of their own */
   int64_t bytes; /* of scratch memory, for an element */
+  int64_t work;  /* bytes of it for programs */
 } job;
 
 /* One thread's place in a job. */
 typedef struct {
-  char *scratch;
+  char *scratch, *work;
   char *slots[MX_TILES_OPS], *gathered[MX_TILES_INPUTS], *staged[MX_TILES_OPS];
   mx_walk walks[MX_TILES_INPUTS];
   const char *in[MX_TILES_INPUTS];
@@ -80,34 +83,55 @@ static void place_operands(const job *j, lane *l, int64_t at, int64_t n) {
     }
   }
   for (int i = 0; i < j->code->output_count; i++)
-    l->out[i] = j->stream ? l->staged[i] : (char *)j->out[i] + at * j->code->output_size[i];
+    l->out[i] = j->staged ? l->staged[i] : (char *)j->out[i] + at * j->code->output_size[i];
+}
+
+static char *find(const lane *l, mx_tile_place place) {
+  return place.kind == MX_TILE_IN     ? (char *)l->in[place.index]
+         : place.kind == MX_TILE_SLOT ? l->slots[place.index]
+                                      : l->out[place.index];
+}
+
+static void run_one(const lane *l, const mx_tile_run *run, int64_t n) {
+  const void *in[MX_TILE_INPUTS];
+  int64_t steps[MX_TILE_INPUTS];
+  int count = run->place_count - 1;
+  for (int k = 0; k < count; k++) {
+    in[k] = find(l, run->places[k]);
+    steps[k] = run->places[k].kind == MX_TILE_IN ? l->steps[run->places[k].index] : 1;
+  }
+  run->fn(run->node, find(l, run->places[count]), in, steps, n);
+}
+
+static void run_program(const job *j, const lane *l, const mx_tile_run *run, int64_t n) {
+  void *at[MX_TILES_PLACES];
+  uint8_t steps[MX_TILES_PLACES];
+  for (int k = 0; k < run->place_count; k++) {
+    at[k] = find(l, run->places[k]);
+    steps[k] = run->places[k].kind != MX_TILE_IN || l->steps[run->places[k].index];
+  }
+  mx_k->fused(run->program, at, steps, j->stream && !j->staged, l->work, n);
 }
 
 static void run_tile(const job *j, const lane *l, int64_t n) {
-  for (int i = 0; i < j->code->op_count; i++) {
-    const mx_tile_op *op = &j->code->ops[i];
-    const void *in[MX_TILE_INPUTS];
-    int64_t steps[MX_TILE_INPUTS];
-    for (int k = 0; k < op->in_count; k++) {
-      mx_tile_place from = op->in[k];
-      steps[k] = from.kind == MX_TILE_IN ? l->steps[from.index] : 1;
-      in[k] = from.kind == MX_TILE_IN     ? l->in[from.index]
-              : from.kind == MX_TILE_SLOT ? l->slots[from.index]
-                                          : l->out[from.index];
-    }
-    void *out = op->out.kind == MX_TILE_SLOT ? l->slots[op->out.index] : l->out[op->out.index];
-    op->run(op->node, out, in, steps, n);
+  for (int i = 0; i < j->code->run_count; i++) {
+    const mx_tile_run *run = &j->code->runs[i];
+    if (run->fn)
+      run_one(l, run, n);
+    else
+      run_program(j, l, run, n);
   }
 }
 
 static void open_lane(const job *j, lane *l, int64_t begin) {
-  l->scratch = mx_xmalloc((size_t)(j->bytes * j->tile) + 64);
-  char *p = l->scratch + (-(uintptr_t)l->scratch & 63);
+  l->scratch = mx_xmalloc((size_t)(j->work + (j->bytes ? j->bytes * j->tile : 0)) + 64);
+  l->work = l->scratch + (-(uintptr_t)l->scratch & 63);
+  char *p = l->work + j->work;
   for (int i = 0; i < j->code->slot_count; i++) {
     l->slots[i] = p;
     p += j->tile * j->code->slot_size[i];
   }
-  for (int i = 0; i < j->code->output_count && j->stream; i++) {
+  for (int i = 0; i < j->code->output_count && j->staged; i++) {
     l->staged[i] = p;
     p += j->tile * j->code->output_size[i];
   }
@@ -130,7 +154,7 @@ static void run_range(void *context, int64_t begin, int64_t end) {
     if (j->row && n > j->row - at % j->row) n = j->row - at % j->row;
     place_operands(j, &l, at, n);
     run_tile(j, &l, n);
-    for (int i = 0; i < j->code->output_count && j->stream; i++) {
+    for (int i = 0; i < j->code->output_count && j->staged; i++) {
       int64_t size = j->code->output_size[i];
       mx_k->copy_stream((char *)j->out[i] + at * size, l.staged[i], n * size);
     }
@@ -194,9 +218,11 @@ static void set_dims(operand *o, int64_t row, const int32_t *shape, int ndim) {
   if (row) o->dims[o->dim_count++] = (mx_dim){row, step};
 }
 
+/* Scratch memory, and with it the elements of a tile. Where nothing is between memory and one
+ * program, a tile has no bounds. */
 static void plan(job *j, const int32_t *shape, int ndim) {
   const mx_tiles *code = j->code;
-  bool strided = false;
+  bool strided = false, alone = code->run_count == 1 && !code->runs[0].fn;
   int64_t touched = 0, written = 0;
   for (int i = 0; i < code->input_count; i++) strided |= j->in[i].kind == STRIDED;
   j->row = strided ? common_row(j, shape, ndim) : 0;
@@ -210,11 +236,17 @@ static void plan(job *j, const int32_t *shape, int ndim) {
     if (!j->row) j->bytes += o->size;
   }
   for (int i = 0; i < code->output_count; i++) written += code->output_size[i];
+  for (int i = 0; i < code->run_count; i++) {
+    int64_t work = code->runs[i].fn ? 0 : MX_FUSED_SCRATCH(code->runs[i].program);
+    if (work > j->work) j->work = work;
+  }
   j->stream = mx_worth_streaming(j->size * written);
-  if (j->stream) j->bytes += written;
+  j->staged = j->stream && !alone;
+  if (j->staged) j->bytes += written;
   j->tile = LANE_BYTES / (j->bytes + touched + written) / 64 * 64;
   if (j->tile < TILE_MIN) j->tile = TILE_MIN;
   if (j->tile > TILE_MAX) j->tile = TILE_MAX;
+  if (alone && !j->bytes) j->tile = INT64_MAX;
 }
 
 void mx_run_tiles(const mx_tiles *tiles, const mx_tile_input *inputs, void *const *outputs,
@@ -226,6 +258,6 @@ void mx_run_tiles(const mx_tiles *tiles, const mx_tile_input *inputs, void *cons
   for (int i = 0; i < tiles->input_count; i++)
     describe(&operands[i], inputs[i], tiles->input_size[i], shape, ndim);
   plan(&j, shape, ndim);
-  int64_t grain = 32768 / tiles->op_count;
-  mx_pool_run(j.size, (grain + j.tile - 1) / j.tile * j.tile, run_range, &j);
+  int64_t grain = 32768 / tiles->op_count, unit = j.tile < TILE_MAX ? j.tile : TILE_MIN;
+  mx_pool_run(j.size, (grain + unit - 1) / unit * unit, run_range, &j);
 }

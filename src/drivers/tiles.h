@@ -1,5 +1,6 @@
 /* Several operations element by element as one pass over memory: each thread takes its part of the
- * output tile by tile, and runs all operations on a tile while it lies in the cache. */
+ * output tile by tile, and runs all operations on a tile while it lies in the cache; or, where they
+ * make one program of kernels/fused.h, while it lies in registers. */
 #ifndef DRIVERS_TILES_H
 #define DRIVERS_TILES_H
 
@@ -22,18 +23,28 @@ struct mx_node;
 typedef void mx_tile_fn(const struct mx_node *node, void *out, const void *const *in,
                         const int64_t *steps, int64_t n);
 
-typedef struct mx_tile_op {
-  mx_tile_fn *run;
-  const struct mx_node *node;
-  int in_count;
-  mx_tile_place in[MX_TILE_INPUTS], out;
-} mx_tile_op;
+/* What an operation is to programs: number `op` of a kernel's list, a choice by a condition, or a
+ * conversion. */
+typedef struct mx_tile_step {
+  enum { MX_STEP_NONE, MX_STEP_UNARY, MX_STEP_BINARY, MX_STEP_SELECT, MX_STEP_CAST } kind;
+  int op;
+} mx_tile_step;
 
-/* Sizes are bytes an element. */
+/* One operation, or several as a program. */
+struct mx_fused_code;
+typedef struct mx_tile_run {
+  mx_tile_fn *fn; /* NULL: the program */
+  const struct mx_node *node;
+  const struct mx_fused_code *program;
+  int place_count;
+  const mx_tile_place *places; /* inputs, then outputs */
+} mx_tile_run;
+
+/* What is run one after the other. Sizes are bytes an element. */
 typedef struct mx_tiles {
-  int op_count, input_count, output_count, slot_count;
+  int op_count, run_count, input_count, output_count, slot_count;
   uint8_t slot_size[MX_TILES_OPS], input_size[MX_TILES_INPUTS], output_size[MX_TILES_OPS];
-  mx_tile_op ops[];
+  mx_tile_run runs[MX_TILES_OPS];
 } mx_tiles;
 
 /* An input's first element and its strides over the output's shape, in elements, of any sign; 0

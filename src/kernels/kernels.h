@@ -7,6 +7,7 @@
 #include "kernels/attention.h"
 #include "kernels/binary.h"
 #include "kernels/copy.h"
+#include "kernels/fused.h"
 #include "kernels/gemm.h"
 #include "kernels/index.h"
 #include "kernels/isa.h"
@@ -25,6 +26,7 @@
   MX_KERNELS_ATTENTION(K) \
   MX_KERNELS_BINARY(K)    \
   MX_KERNELS_COPY(K)      \
+  MX_KERNELS_FUSED(K)     \
   MX_KERNELS_GEMM(K)      \
   MX_KERNELS_INDEX(K)     \
   MX_KERNELS_NORM(K)      \

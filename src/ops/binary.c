@@ -81,13 +81,14 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
   return (out[0] = again(node, aligned[0], aligned[1])) != NULL;
 }
 
-#define PRIMITIVE(op, shown)          \
-  [MX_BINARY_##op] = {.name = shown,  \
-                      .eval = {eval}, \
-                      .vjp = vjp,     \
-                      .jvp = jvp,     \
-                      .vmap = vmap,   \
-                      .tile = tile,   \
+#define PRIMITIVE(op, shown)                                    \
+  [MX_BINARY_##op] = {.name = shown,                            \
+                      .eval = {eval},                           \
+                      .vjp = vjp,                               \
+                      .jvp = jvp,                               \
+                      .vmap = vmap,                             \
+                      .tile = tile,                             \
+                      .step = {MX_STEP_BINARY, MX_BINARY_##op}, \
                       .output_shape = mx_shape_of_all}
 
 static const mx_primitive primitives[MX_BINARY_COUNT] = {
@@ -136,6 +137,7 @@ static void tile_or(const mx_node *node, void *out, const void *const *in, const
 static const mx_primitive logical_and = {.name = "LogicalAnd",
                                          .eval = {eval_and},
                                          .tile = tile_and,
+                                         .step = {MX_STEP_BINARY, MX_BINARY_bitwise_and},
                                          .vjp = mx_vjp_zeros,
                                          .jvp = jvp_flat,
                                          .vmap = vmap,
@@ -143,6 +145,7 @@ static const mx_primitive logical_and = {.name = "LogicalAnd",
 static const mx_primitive logical_or = {.name = "LogicalOr",
                                         .eval = {eval_or},
                                         .tile = tile_or,
+                                        .step = {MX_STEP_BINARY, MX_BINARY_bitwise_or},
                                         .vjp = mx_vjp_zeros,
                                         .jvp = jvp_flat,
                                         .vmap = vmap,

@@ -51,6 +51,7 @@ static void tile_astype(const mx_node *node, void *out, const void *const *in, c
 
 static const mx_primitive astype = {.name = "AsType",
                                     .tile = tile_astype,
+                                    .step = {.kind = MX_STEP_CAST},
                                     .params_size = sizeof(mx_dtype),
                                     .eval = {eval_astype},
                                     .vjp = vjp_astype,

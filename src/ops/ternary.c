@@ -61,6 +61,7 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
 static const mx_primitive where = {.name = "Select",
                                    .eval = {eval},
                                    .tile = tile,
+                                   .step = {.kind = MX_STEP_SELECT},
                                    .vjp = vjp,
                                    .jvp = jvp,
                                    .vmap = vmap,

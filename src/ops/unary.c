@@ -97,13 +97,14 @@ static bool vmap(const mx_node *node, const mx *in, const int *axes, mx *out, in
   return (out[0] = make(op_of(node), in[0])) != NULL;
 }
 
-#define PRIMITIVE(op, shown)         \
-  [MX_UNARY_##op] = {.name = shown,  \
-                     .eval = {eval}, \
-                     .vjp = vjp,     \
-                     .jvp = jvp,     \
-                     .vmap = vmap,   \
-                     .tile = tile,   \
+#define PRIMITIVE(op, shown)                                 \
+  [MX_UNARY_##op] = {.name = shown,                          \
+                     .eval = {eval},                         \
+                     .vjp = vjp,                             \
+                     .jvp = jvp,                             \
+                     .vmap = vmap,                           \
+                     .tile = tile,                           \
+                     .step = {MX_STEP_UNARY, MX_UNARY_##op}, \
                      .output_shape = mx_shape_of_first}
 
 static const mx_primitive primitives[MX_UNARY_COUNT] = {

@@ -1,10 +1,11 @@
 /* The primitive that stands for several operations: which memory its operands lie in, who dies, and
- * the program that the driver runs. What passes between operations are the kernels' own results, so
- * a fused function yields the same bits as an unfused one. */
+ * what the driver runs. What passes between operations are the kernels' own results, so a fused
+ * function yields the same bits as an unfused one. */
 #include "transforms/compile_tiles.h"
 #include "array/scope.h"
 #include "base/alloc.h"
 #include "drivers/copy.h"
+#include "transforms/compile_program.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,10 @@ typedef struct {
   _Atomic int refs;
   int output_op[MX_TILES_OPS];   /* that writes an output */
   int last_use[MX_TILES_INPUTS]; /* the last operation that reads an input */
-  mx_tiles tiles;                /* whose nodes are references */
+  mx_tiles tiles;
+  void *blocks[2 * MX_TILES_OPS]; /* that the runs point to */
+  int block_count;
+  cp_op ops[]; /* whose nodes are references */
 } program;
 
 typedef struct {
@@ -25,8 +29,8 @@ typedef struct {
 static void release(void *p) {
   program *code = ((params *)p)->program;
   if (atomic_fetch_sub_explicit(&code->refs, 1, memory_order_acq_rel) != 1) return;
-  for (int i = 0; i < code->tiles.op_count; i++)
-    mx_node_release((mx_node *)code->tiles.ops[i].node);
+  for (int i = 0; i < code->tiles.op_count; i++) mx_node_release(code->ops[i].node);
+  for (int i = 0; i < code->block_count; i++) free(code->blocks[i]);
   free(code);
 }
 
@@ -34,46 +38,106 @@ static void retain(void *p) {
   atomic_fetch_add_explicit(&((params *)p)->program->refs, 1, memory_order_relaxed);
 }
 
+/* ---- Runs and their tiles ---- */
+
+typedef struct {
+  program *code;
+  int last[MX_TILES_INPUTS + MX_TILES_OPS]; /* the run that last reads a value */
+  mx_tile_place places[MX_TILES_INPUTS + MX_TILES_OPS];
+  bool busy[MX_TILES_OPS];
+} layout;
+
 /* A free tile of the size, or a new one. */
-static int take_slot(mx_tiles *tiles, bool *busy, int size) {
+static int take_slot(layout *l, int size) {
+  mx_tiles *tiles = &l->code->tiles;
   int slot = 0;
-  while (slot < tiles->slot_count && (busy[slot] || tiles->slot_size[slot] != size)) slot++;
+  while (slot < tiles->slot_count && (l->busy[slot] || tiles->slot_size[slot] != size)) slot++;
   if (slot == tiles->slot_count) tiles->slot_size[tiles->slot_count++] = (uint8_t)size;
-  busy[slot] = true;
+  l->busy[slot] = true;
   return slot;
 }
 
-/* Gives temporaries their tiles; an operation may write where a dying operand of its dtype lay. */
-static void allocate(program *code, const cp_op *ops) {
+static void place_result(layout *l, int i) {
+  const cp_op *op = &l->code->ops[i];
+  mx_tiles *tiles = &l->code->tiles;
+  int size = (int)mx_dtype_size(op->dtype);
+  mx_tile_place *place = &l->places[MX_TILES_INPUTS + i];
+  if (op->wanted) {
+    *place = (mx_tile_place){MX_TILE_OUT, tiles->output_count};
+    l->code->output_op[tiles->output_count] = i;
+    tiles->output_size[tiles->output_count++] = (uint8_t)size;
+  } else {
+    *place = (mx_tile_place){MX_TILE_SLOT, take_slot(l, size)};
+  }
+}
+
+/* Frees the tiles of what a run reads last. */
+static void leave_operands(layout *l, const int *values, int count, int run) {
+  for (int k = 0; k < count; k++)
+    if (l->places[values[k]].kind == MX_TILE_SLOT && l->last[values[k]] == run)
+      l->busy[l->places[values[k]].index] = false;
+}
+
+static const mx_tile_place *places_of(layout *l, const int *values, int count) {
+  mx_tile_place *places = mx_xmalloc((size_t)count * sizeof *places);
+  for (int k = 0; k < count; k++) places[k] = l->places[values[k]];
+  l->code->blocks[l->code->block_count++] = places;
+  return places;
+}
+
+/* One operation; it may write where a dying operand of its dtype lay. */
+static void add_operation(layout *l, int i, int run) {
+  const cp_op *op = &l->code->ops[i];
+  int count = op->node->input_count, values[MX_TILE_INPUTS + 1];
+  bool converts = count == 1 && op->node->inputs[0]->dtype != op->dtype;
+  memcpy(values, op->in, sizeof op->in);
+  values[count] = MX_TILES_INPUTS + i;
+  if (converts) place_result(l, i);
+  leave_operands(l, values, count, run);
+  if (!converts) place_result(l, i);
+  l->code->tiles.runs[run] = (mx_tile_run){.fn = op->node->primitive->tile,
+                                           .node = op->node,
+                                           .place_count = count + 1,
+                                           .places = places_of(l, values, count + 1)};
+}
+
+static void add_program(layout *l, int first, int last, int run) {
+  program *code = l->code;
+  bool needed[MX_TILES_OPS] = {false};
+  int values[MX_TILES_OPS * (MX_TILE_INPUTS + 1)];
+  for (int i = first; i < last; i++) {
+    needed[i] = code->ops[i].wanted || l->last[MX_TILES_INPUTS + i] > run;
+    if (needed[i]) place_result(l, i);
+  }
+  mx_fused_code *made = cp_make_program(code->ops, first, last, needed, values);
+  code->blocks[code->block_count++] = made;
+  leave_operands(l, values, made->input_count, run);
+  code->tiles.runs[run] = (mx_tile_run){.program = made,
+                                        .place_count = made->place_count,
+                                        .places = places_of(l, values, made->place_count)};
+}
+
+/* What follows each other and has steps becomes a program. */
+static void make_runs(program *code) {
+  layout l = {.code = code};
   mx_tiles *tiles = &code->tiles;
-  int last[MX_TILES_OPS];
-  bool busy[MX_TILES_OPS] = {false};
-  for (int i = 0; i < tiles->op_count; i++)
-    for (int k = 0; k < tiles->ops[i].in_count; k++) {
-      int from = ops[i].in[k];
-      *(from < MX_TILES_INPUTS ? &code->last_use[from] : &last[from - MX_TILES_INPUTS]) = i;
-    }
+  int begins[MX_TILES_OPS + 1];
+  for (int i = 0; i < MX_TILES_INPUTS; i++) l.places[i] = (mx_tile_place){MX_TILE_IN, i};
   for (int i = 0; i < tiles->op_count; i++) {
-    mx_tile_op *op = &tiles->ops[i];
-    int size = (int)mx_dtype_size(ops[i].dtype), slot = -1;
-    bool converts = op->in_count == 1 && op->node->inputs[0]->dtype != ops[i].dtype;
-    if (!ops[i].wanted && converts) slot = take_slot(tiles, busy, size);
-    for (int k = 0; k < op->in_count; k++) {
-      int from = ops[i].in[k];
-      op->in[k] = from < MX_TILES_INPUTS ? (mx_tile_place){MX_TILE_IN, from}
-                                         : tiles->ops[from - MX_TILES_INPUTS].out;
-      if (op->in[k].kind == MX_TILE_SLOT && last[from - MX_TILES_INPUTS] == i)
-        busy[op->in[k].index] = false;
-    }
-    if (ops[i].wanted) {
-      op->out = (mx_tile_place){MX_TILE_OUT, tiles->output_count};
-      code->output_op[tiles->output_count] = i;
-      tiles->output_size[tiles->output_count++] = (uint8_t)size;
-    } else {
-      if (slot < 0) slot = take_slot(tiles, busy, size);
-      op->out = (mx_tile_place){MX_TILE_SLOT, slot};
+    if (i == 0 || !cp_has_step(&code->ops[i - 1]) || !cp_has_step(&code->ops[i]))
+      begins[tiles->run_count++] = i;
+    for (int k = 0; k < code->ops[i].node->input_count; k++) {
+      int from = code->ops[i].in[k];
+      l.last[from] = tiles->run_count - 1;
+      if (from < MX_TILES_INPUTS) code->last_use[from] = i;
     }
   }
+  begins[tiles->run_count] = tiles->op_count;
+  for (int run = 0; run < tiles->run_count; run++)
+    if (begins[run + 1] - begins[run] > 1)
+      add_program(&l, begins[run], begins[run + 1], run);
+    else
+      add_operation(&l, begins[run], run);
 }
 
 /* ---- Evaluation ---- */
@@ -212,33 +276,28 @@ static int output_shape(const mx_node *node, const mx *inputs, int output, int *
   return ndim;
 }
 
-static bool same_place(mx_tile_place a, mx_tile_place b) {
-  return a.kind == b.kind && a.index == b.index;
-}
-
-static bool equal_ops(const mx_tile_op *a, const mx_tile_op *b) {
+static bool equal_ops(const cp_op *a, const cp_op *b) {
   const mx_primitive *p = a->node->primitive;
-  if (p != b->node->primitive || !same_place(a->out, b->out)) return false;
-  for (int k = 0; k < a->in_count; k++)
-    if (!same_place(a->in[k], b->in[k]) || a->node->inputs[k]->dtype != b->node->inputs[k]->dtype)
+  if (p != b->node->primitive || a->wanted != b->wanted) return false;
+  for (int k = 0; k < a->node->input_count; k++)
+    if (a->in[k] != b->in[k] || a->node->inputs[k]->dtype != b->node->inputs[k]->dtype)
       return false;
   if (p->equal) return p->equal(a->node, b->node);
   return !p->params_size || !memcmp(a->node->params, b->node->params, p->params_size);
 }
 
 static bool equal(const mx_node *a, const mx_node *b) {
-  const mx_tiles *x = &MX_PARAMS(params, a)->program->tiles;
-  const mx_tiles *y = &MX_PARAMS(params, b)->program->tiles;
-  bool same = x->op_count == y->op_count && x->output_count == y->output_count &&
-              x->input_count == y->input_count;
-  for (int i = 0; same && i < x->op_count; i++) same = equal_ops(&x->ops[i], &y->ops[i]);
+  const program *x = MX_PARAMS(params, a)->program, *y = MX_PARAMS(params, b)->program;
+  bool same =
+      x->tiles.op_count == y->tiles.op_count && x->tiles.input_count == y->tiles.input_count;
+  for (int i = 0; same && i < x->tiles.op_count; i++) same = equal_ops(&x->ops[i], &y->ops[i]);
   return same;
 }
 
 static void print(const mx_node *node, mx_str *out) {
-  const mx_tiles *tiles = &MX_PARAMS(params, node)->program->tiles;
-  for (int i = 0; i < tiles->op_count; i++)
-    mx_str_printf(out, i ? " %s" : "%s", tiles->ops[i].node->primitive->name);
+  const program *code = MX_PARAMS(params, node)->program;
+  for (int i = 0; i < code->tiles.op_count; i++)
+    mx_str_printf(out, i ? " %s" : "%s", code->ops[i].node->primitive->name);
 }
 
 static const mx_primitive compiled = {.name = "Compiled",
@@ -252,7 +311,7 @@ static const mx_primitive compiled = {.name = "Compiled",
 
 bool cp_make_compiled(const cp_op *ops, int op_count, const mx *inputs, int input_count,
                       const int *shape, int ndim, mx *out) {
-  program *code = mx_xcalloc(1, sizeof *code + (size_t)op_count * sizeof(mx_tile_op));
+  program *code = mx_xcalloc(1, sizeof *code + (size_t)op_count * sizeof *ops);
   mx_tiles *tiles = &code->tiles;
   mx_spec specs[MX_TILES_OPS];
   code->refs = 1;
@@ -261,12 +320,10 @@ bool cp_make_compiled(const cp_op *ops, int op_count, const mx *inputs, int inpu
   for (int i = 0; i < input_count; i++)
     tiles->input_size[i] = (uint8_t)mx_dtype_size(inputs[i]->dtype);
   for (int i = 0; i < op_count; i++) {
-    mx_node *node = ops[i].node;
-    tiles->ops[i] =
-        (mx_tile_op){.run = node->primitive->tile, .node = node, .in_count = node->input_count};
+    code->ops[i] = ops[i];
     atomic_fetch_add_explicit(&ops[i].node->refs, 1, memory_order_relaxed);
   }
-  allocate(code, ops);
+  make_runs(code);
   for (int i = 0; i < tiles->output_count; i++)
     specs[i] = (mx_spec){ops[code->output_op[i]].dtype, ndim, shape};
   params p = {code};
