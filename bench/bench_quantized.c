@@ -33,7 +33,8 @@ static const bench_case cases[] = {
     PRODUCT(5, 1, 131072, 2048), PRODUCT(6, 1, 131072, 2048),  PRODUCT(8, 1, 131072, 2048),
     PRODUCT(4, 2, 131072, 2048), PRODUCT(4, 4, 131072, 2048),  PRODUCT(4, 8, 131072, 2048),
     PRODUCT(8, 8, 131072, 2048), PRODUCT(4, 16, 131072, 2048), PRODUCT(4, 64, 131072, 2048),
-    PRODUCT(4, 512, 8192, 2048), PRODUCT(4, 512, 8192, 8192),
+    PRODUCT(4, 2, 8192, 2048),   PRODUCT(4, 4, 8192, 2048),    PRODUCT(4, 8, 8192, 2048),
+    PRODUCT(4, 16, 8192, 2048),  PRODUCT(4, 512, 8192, 2048),  PRODUCT(4, 512, 8192, 8192),
 };
 
 int main(int argc, char **argv) { return bench_main(argc, argv, cases, BENCH_COUNT(cases)); }

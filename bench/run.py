@@ -19,6 +19,8 @@ PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
 NUMPY = {"NumPy": [PYTHON, str(HERE / "numpy_peers.py")]}
 PEERS = {family: {name: [*command, family] for name, command in NUMPY.items()}
          for family in ("elementwise", "reduce", "copy", "sort", "random", "matmul")}
+# Built beside ours where the library is found.
+PEERS["matmul"]["oneDNN"] = ["{build}/dnnl_peer", "--serve"]
 # The same program in another environment; {build} is the build directory.
 PEERS["compile"] = {"uncompiled": ["env", "MLX_DISABLE_COMPILE=1", "{build}/bench_compile",
                                    "--serve"]}

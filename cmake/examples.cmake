@@ -19,3 +19,13 @@ foreach(source ${BENCH_SOURCES})
   target_link_libraries(${name} PRIVATE mlx_lm_static mlxc_static)
   add_dependencies(bench ${name})
 endforeach()
+
+# A peer for bench/run.py where Debian's libdnnl-dev is installed; nothing else needs it.
+find_library(DNNL_LIBRARY dnnl)
+find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.h)
+if(DNNL_LIBRARY AND DNNL_INCLUDE)
+  add_executable(dnnl_peer EXCLUDE_FROM_ALL bench/dnnl_peer.c $<TARGET_OBJECTS:bench_shared>)
+  target_include_directories(dnnl_peer PRIVATE src include bench ${DNNL_INCLUDE})
+  target_link_libraries(dnnl_peer PRIVATE mlx_lm_static mlxc_static ${DNNL_LIBRARY})
+  add_dependencies(bench dnnl_peer)
+endif()
