@@ -354,8 +354,9 @@ static void run_vectors(void *context, int64_t begin, int64_t end) {
   double sums[VECTOR_SPAN * FEW];
   mx_dtype dtype = j->v.dtype;
   size_t size = dtype == MX_FLOAT64 ? 8 : 4;
-  for (int64_t n = begin; n < end; n += VECTOR_SPAN) {
-    int64_t count = least(VECTOR_SPAN, end - n);
+  const int64_t span = (int64_t)(sizeof sums / size) / j->v.m;
+  for (int64_t n = begin; n < end; n += span) {
+    int64_t count = least(span, end - n);
     (j->dots ? mx_k->gemv_dot : mx_k->gemv_axpy)(&j->v, n, n + count, sums);
     for (int64_t m = 0; m < j->v.m; m++) {
       int64_t at = j->dots ? m : m * count, step = j->dots ? j->v.m : 1;
@@ -407,7 +408,11 @@ static int vectors(const mx_gemm_product *p, bool left) {
                   .x = work->data,
                   .x_stride = p->k};
   int64_t grain = SMALL / 4 / (p->k + 1) + 1;
-  mx_pool_run(n, j.dots || grain > 64 ? grain : 64, run_vectors, &j);
+  if (!j.dots && grain < 64) { /* long runs of each row, which may be in a page of its own */
+    int64_t half = n / (2 * mx_pool_threads()) / 64 * 64;
+    grain = half < 64 ? 64 : half;
+  }
+  mx_pool_run(n, grain, run_vectors, &j);
   mx_buffer_release(work);
   return 0;
 }
