@@ -6,9 +6,10 @@
 
 /* ---- Tracing ---- */
 
+/* A tracer, so that compiled functions inside are traced themselves. */
 static mx placeholder_like(mx a) {
   mx p = mx_array_alloc(a->dtype, mx_shape_of(a), a->ndim);
-  if (p) p->tracer = a->tracer;
+  if (p) p->tracer = true;
   return p;
 }
 
@@ -21,7 +22,9 @@ bool tr_graph_trace(tr_graph *g, mx_fn f, const mx *inputs, int count) {
     good = p != NULL;
     if (good) mx_vec_push(&g->inputs, p);
   }
+  mx_tracing++;
   good = good && mx_fn_apply(f, g->inputs.data, count, &results);
+  mx_tracing--;
   for (int i = 0; i < results.size && good; i++)
     mx_vec_push(&g->outputs, mx_retain(results.data[i]));
   mx_arrays_free(&results);
