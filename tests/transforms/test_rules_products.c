@@ -10,6 +10,10 @@ DERIVATIVE_FN(inner, mx_inner(in[0], in[1]))
 DERIVATIVE_FN(contracted, mx_tensordot_axes(in[0], in[1], MX_INTS(0, 2), MX_INTS(1, 0)))
 DERIVATIVE_FN(chosen, mx_gather_mm(in[0], in[1], .lhs_indices = in[2], .rhs_indices = in[3]))
 DERIVATIVE_FN(chosen_right, mx_gather_mm(in[0], in[1], .rhs_indices = in[2]))
+DERIVATIVE_FN(chosen_in_order,
+              mx_gather_mm(in[0], in[1], .rhs_indices = mx_sort(in[2]), .sorted_indices = true))
+DERIVATIVE_FN(chosen_left_in_order,
+              mx_gather_mm(in[0], in[1], .lhs_indices = mx_sort(in[2]), .sorted_indices = true))
 DERIVATIVE_FN(chosen_left, mx_gather_mm(in[0], in[1], .lhs_indices = in[2]))
 
 static const derivative_case products[] = {
@@ -35,6 +39,8 @@ static const derivative_case products[] = {
     {"gather_mm", chosen, {"2x2x2", "3x2x2", "i2x1:0:2", "i3:0:3"}},
     {"gather_mm on the right", chosen_right, {"2x1x2", "3x2x3", "i2:0:3"}},
     {"gather_mm on the left", chosen_left, {"3x2x2", "2x2x1", "i2:0:3"}},
+    {"gather_mm in order", chosen_in_order, {"4x1x2", "3x2x3", "i4:0:3"}},
+    {"gather_mm in order on the left", chosen_left_in_order, {"3x2x2", "4x2x1", "i4:0:3"}},
 };
 
 static void products_differentiate_and_map(void **state) {
