@@ -37,7 +37,7 @@ size_t MX_KERNEL(qmm_some_layout)(mx_qmm_some *x, void *memory) {
   x->tiles = (stored + MOST_TILE - 1) / MOST_TILE;
   x->tile = ((stored + x->tiles - 1) / x->tiles + 1) / 2 * 2;
   x->groups = x->k / x->group;
-  size_t across = (size_t)(x->tiles * x->tile);
+  size_t across = (size_t)x->tiles * (size_t)x->tile;
   size_t pairs = ALIGN(across * (size_t)(x->k / 2) * sizeof *x->pairs);
   size_t each = ALIGN(across * (size_t)x->groups * sizeof *x->sums);
   if (memory) {
