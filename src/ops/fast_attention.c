@@ -232,7 +232,7 @@ static bool vjp_attention(const mx_node *node, const mx *primals, const mx *cota
   const attention_params *p = MX_PARAMS(attention_params, node);
   pulled g;
   int queries = mx_dim(primals[0], 2);
-  if (p->causal && !p->sinks && !mx_tracing_any_shape && queries >= 2 * BLOCK_ROWS &&
+  if (p->causal && !p->mask && !p->sinks && !mx_tracing_any_shape && queries >= 2 * BLOCK_ROWS &&
       queries <= mx_dim(primals[1], 2))
     return pull_in_blocks(p, primals, cotangents[0], outputs[0], argnums, count, vjps);
   if (!pull_scores(p, primals, cotangents[0], outputs[0], &g)) return false;
