@@ -19,7 +19,7 @@ import corpus
 import rows
 import tokenizer as bpe
 
-DOCUMENTS, HELD_OUT, STEPS = 24000, 300, 1800
+DOCUMENTS, HELD_OUT, STEPS = 24000, 300, 2600
 SHAPE = {
     "hidden_size": 192,
     "num_hidden_layers": 5,
@@ -63,7 +63,9 @@ def prepare(work):
         tokenizer = bpe.train(texts)
         tokenizer.save(str(work / "tokenizer.json"))
         encoded = [bpe.encode(tokenizer, d) for d in documents]
-        rows.save(work, "training", rows.pack(encoded[HELD_OUT:]))
+        told, end = bpe.told_tokens(tokenizer), tokenizer.token_to_id("<|eot_id|>")
+        training = [bpe.emphasise(told, end, *document) for document in encoded[HELD_OUT:]]
+        rows.save(work, "training", rows.pack(training))
         rows.save(work, "held_out", rows.pack(encoded[:HELD_OUT]))
         write_json(work / "held_out.json", documents[:HELD_OUT])
         write_json(work / "config.json", config_of(tokenizer))

@@ -5,7 +5,11 @@ import json
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
+from words import ANIMALS, BOYS, GIRLS, PEOPLE, TRAITS
+
 VOCABULARY = 2048
+EMPHASIS = 4
+SHORT = 40  # tokens of an answer
 SPECIAL = [
     "<|begin_of_text|>",
     "<|end_of_text|>",
@@ -71,8 +75,30 @@ def save(tokenizer, folder, context):
     (folder / "chat_template.jinja").write_text(TEMPLATE)
 
 
+def told_tokens(tokenizer):
+    """The ids that write who a story is about: names, kinds and characters."""
+    told = [*GIRLS, *BOYS, *ANIMALS, *PEOPLE, *TRAITS]
+    texts = (before + word for word in told for before in ("", " "))
+    return {i for text in texts for i in tokenizer.encode(text, add_special_tokens=False).ids}
+
+
+def emphasise(told, end, ids, learnt):
+    """Makes those words count more where they come again, and short answers: few tokens as they
+    are, whether a story makes sense and an answer is right depends on them."""
+    seen, begin = set(), 0
+    for i, token in enumerate(ids):
+        if not learnt[i]:
+            begin = i + 1
+        elif token == end and i - begin < SHORT:
+            learnt[begin : i + 1] = [EMPHASIS] * (i + 1 - begin)
+        if token in told:
+            learnt[i] *= 1 if token not in seen or learnt[i] > 1 else EMPHASIS
+            seen.add(token)
+    return ids, learnt
+
+
 def encode(tokenizer, document):
-    """The ids of a document, and for each whether the model is to learn to write it."""
+    """The ids of a document, and for each how much the model is to learn to write it."""
 
     def ids(text):
         return tokenizer.encode(text, add_special_tokens=False).ids

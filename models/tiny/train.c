@@ -1,7 +1,7 @@
 /* Trains the bundled model: train_tiny WORK STEPS.
  *
  * WORK holds config.json and the rows of tokens that make.py packs: training_tokens.npy int16
- * [rows, 513], training_weights.npy uint8 (whether the model is to learn to write a token), and the
+ * [rows, 513], training_weights.npy uint8 (how much the model is to learn to write a token), and the
  * same for held_out. The state is kept in WORK/state.safetensors, from which an interrupted run
  * goes on. In the end WORK/float and WORK/quantised are checkpoints.
  *
@@ -27,6 +27,9 @@
 #define WARM_UP 40        /* steps until the rate is full */
 #define MATRIX_RATE 0.02  /* Muon's */
 #define VECTOR_RATE 0.003 /* Adam's */
+/* A token's row to begin with: as large as what the layers add to it, and much larger than Adam's
+ * steps, which move all names alike: a model that cannot tell one from the other cannot copy it. */
+#define TOKEN_SIZE 0.5
 #define DECAY 0.1         /* of the matrices, times the rate */
 #define SAVE_EVERY 25     /* steps */
 #define REPORT_EVERY 20
@@ -96,8 +99,8 @@ static mx_array_map *initial_weights(const json_t *config) {
     return mx_fail("config.json does not have all of the sizes");
   mx_array_map *w = mx_array_map_new();
   mx_random_seed(0);
-  put(w, -1, "embed_tokens", drawn((const int[]){vocabulary, hidden}, 0.05));
-  put(w, -1, "norm", mx_ones(MX_INTS(hidden), MX_FLOAT32));
+  put(w, -1, "embed_tokens", drawn((const int[]){vocabulary, hidden}, TOKEN_SIZE));
+  put(w, -1, "norm", mx_full(MX_INTS(hidden), mx_float((float)(0.05 / TOKEN_SIZE)), MX_FLOAT32));
   for (int i = 0; i < layers; i++)
     put_layer(w, i, layers, hidden, heads * head, kv_heads * head, inner);
   return w;
