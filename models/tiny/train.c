@@ -1,8 +1,8 @@
 /* Trains the bundled model: train_tiny WORK STEPS.
  *
  * WORK holds config.json and the rows of tokens that make.py packs: training_tokens.npy int16
- * [rows, 513], training_weights.npy uint8 (how much the model is to learn to write a token), and the
- * same for held_out. The state is kept in WORK/state.safetensors, from which an interrupted run
+ * [rows, 513], training_weights.npy uint8 (how much the model is to learn to write a token), and
+ * the same for held_out. The state is kept in WORK/state.safetensors, from which an interrupted run
  * goes on. In the end WORK/float and WORK/quantised are checkpoints.
  *
  * Muon trains the layers' matrices, Adam the embedding and the norms. The last part of the training
@@ -30,8 +30,8 @@
 /* A token's row to begin with: as large as what the layers add to it, and much larger than Adam's
  * steps, which move all names alike: a model that cannot tell one from the other cannot copy it. */
 #define TOKEN_SIZE 0.5
-#define DECAY 0.1         /* of the matrices, times the rate */
-#define SAVE_EVERY 25     /* steps */
+#define DECAY 0.1     /* of the matrices, times the rate */
+#define SAVE_EVERY 25 /* steps */
 #define REPORT_EVERY 20
 
 typedef struct {

@@ -306,20 +306,33 @@ STEP(done) {
 #define ONE_WAY(name) W(name##_lanes)
 #define NO_OPERAND(name) W(name)
 #define ROUNDED_WAYS(name) SELDOM(name) FOUR_WAYS(name##_to_f16) SELDOM(name##_to_bf16)
-#define FIRST_WAYS                                                                     \
-  W(done)                                                                              \
-  W(load_lanes)                                                                        \
-  W(load_bf16) W(store_lanes) W(store_bf16) OFTEN(add) OFTEN(multiply) OFTEN(subtract) \
-      OFTEN(divide) OFTEN(add_to_bf16) OFTEN(multiply_to_bf16)
-#define OTHER_WAYS                                                                            \
-  OFTEN(subtract_of)                                                                          \
-  OFTEN(divide_of)                                                                            \
-  OFTEN(subtract_to_bf16) OFTEN(subtract_of_to_bf16) OFTEN(divide_to_bf16)                    \
-      OFTEN(divide_of_to_bf16) MX_FUSED_ARITHMETIC(ROUNDED_WAYS, FOUR_WAYS) FOUR_WAYS(binary) \
-          FOUR_WAYS(binary_of) FOUR_WAYS(stage) W(stage_bool) W(load_f16) W(load_bool)        \
-              W(load_number) MX_FUSED_UNARY(NO_OPERAND) W(unary) W(store_f16) W(store_bool)   \
-                  W(stream_lanes) W(choose) W(choose_first) W(choose_other)                   \
-                      MX_FUSED_TESTS(ONE_WAY)
+#define FIRST_WAYS \
+  W(done)          \
+  W(load_lanes)    \
+  W(load_bf16)     \
+  W(store_lanes)   \
+  W(store_bf16)    \
+  OFTEN(add)       \
+  OFTEN(multiply) OFTEN(subtract) OFTEN(divide) OFTEN(add_to_bf16) OFTEN(multiply_to_bf16)
+#define OTHER_WAYS                             \
+  OFTEN(subtract_of)                           \
+  OFTEN(divide_of)                             \
+  OFTEN(subtract_to_bf16)                      \
+  OFTEN(subtract_of_to_bf16)                   \
+  OFTEN(divide_to_bf16)                        \
+  OFTEN(divide_of_to_bf16)                     \
+  MX_FUSED_ARITHMETIC(ROUNDED_WAYS, FOUR_WAYS) \
+  FOUR_WAYS(binary)                            \
+  FOUR_WAYS(binary_of)                         \
+  FOUR_WAYS(stage)                             \
+  W(stage_bool)                                \
+  W(load_f16)                                  \
+  W(load_bool)                                 \
+  W(load_number)                               \
+  MX_FUSED_UNARY(NO_OPERAND)                   \
+  W(unary)                                     \
+  W(store_f16)                                 \
+  W(store_bool) W(stream_lanes) W(choose) W(choose_first) W(choose_other) MX_FUSED_TESTS(ONE_WAY)
 
 typedef enum {
 #define W(name) WAY_##name,
