@@ -12,7 +12,7 @@ PROMPT ?= Tell me a story about a brave little fox.
 .PHONY: run test build deps asan tsan lint format aarch64 fuzz bench install clean
 
 run: build
-	$(BUILD)/mlx_lm generate --model $(MODEL) --prompt "$(PROMPT)" --max-tokens 200
+	$(BUILD)/mlx_lm generate --model $(MODEL) --prompt "$(PROMPT)" --max-tokens 320
 
 test: build
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
