@@ -30,7 +30,11 @@ static void run_indexed(const bench_case *c, bench_state *s) {
   mx_eval(c->binary(s->in[0], s->in[1]));
 }
 
-static mx copy(mx a) { return mx_copy(a); }
+/* An update of what others still hold copies it first. */
+static mx copy(mx a) {
+  mx one = mx_full(MX_INTS(1, 1), mx_scalar(1, mx_dtype_of(a)), mx_dtype_of(a));
+  return mx_slice_update(a, one, MX_INTS(0, 0), MX_INTS(1, 1), MX_INTS(1, 1));
+}
 static mx transposed(mx a) { return mx_contiguous(mx_transpose(a)); }
 static mx turned(mx a) { return mx_contiguous(mx_swapaxes(a, 0, 2)); }
 static mx heads(mx a) { return mx_contiguous(mx_swapaxes(a, 1, 2)); }

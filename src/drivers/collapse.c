@@ -103,8 +103,13 @@ void mx_blocks_cut(mx_blocks *b, const mx_nd *nd, int64_t limit) {
     b->block_cols = limit;
     b->block_rows = cols && cols < limit ? limit / cols : 1;
   }
-  if (b->block_cols > cols) b->block_cols = cols;
-  if (b->block_rows > rows) b->block_rows = rows;
+  mx_blocks_size(b, b->block_rows, b->block_cols);
+}
+
+void mx_blocks_size(mx_blocks *b, int64_t block_rows, int64_t block_cols) {
+  int64_t rows = b->nd.shape[b->nd.ndim - 2], cols = b->nd.shape[b->nd.ndim - 1];
+  b->block_rows = block_rows < rows ? block_rows : rows;
+  b->block_cols = block_cols < cols ? block_cols : cols;
   if (b->nd.size == 0) {
     b->count = 0;
     return;

@@ -48,6 +48,9 @@ typedef struct mx_blocks {
  * then is made the rows' one (a transposition). */
 void mx_blocks_cut(mx_blocks *b, const mx_nd *nd, int64_t limit);
 
+/* Gives the blocks another size, or what there is of it. */
+void mx_blocks_size(mx_blocks *b, int64_t block_rows, int64_t block_cols);
+
 void mx_blocks_at(const mx_blocks *b, int64_t index, mx_block *block);
 
 #endif

@@ -9,8 +9,10 @@
 
 #define GRAIN_BYTES (64 << 10) /* below this a second thread costs more than it brings */
 #define CHUNK 2048             /* elements staged between cache and memory */
+#define TURN_BYTES (1 << 20)   /* from here on transpositions write past the caches */
 
 int64_t mx_stream_bytes = INT64_MAX;
+int64_t mx_turn_bytes = TURN_BYTES;
 
 #if defined(__x86_64__)
 __attribute__((constructor)) static void choose_streaming(void) {
@@ -148,6 +150,49 @@ static void strided_range(void *context, int64_t begin, int64_t end) {
   }
 }
 
+/* ---- transpositions whose results do not stay in caches ---- */
+
+#define TURN_ROWS 4096 /* of a block: that many elements run on in each row of the source */
+#define LINE 64
+
+static bool worth_turning(const strided_job *job, const mx_blocks *b) {
+  const mx_nd *nd = &b->nd;
+  int64_t size = job->copy.dst_size;
+  int inner = nd->ndim - 1;
+  if (job->cast || nd->size * size < mx_turn_bytes) return false;
+  if (nd->strides[0][inner] != 1 || nd->strides[1][inner - 1] != 1) return false;
+  return nd->shape[inner - 1] >= LINE / size && nd->shape[inner] >= LINE / size;
+}
+
+/* Where rows of the result begin with lines, a line of each, so that the source is read in long
+ * runs; others are written in pieces that should be long. */
+static void cut_lines(strided_job *job) {
+  const mx_nd *nd = &job->blocks.nd;
+  int64_t size = job->copy.dst_size;
+  int inner = nd->ndim - 1;
+  int64_t apart = (int64_t)(uintptr_t)job->copy.dst | nd->shape[inner] * size;
+  for (int d = 0; d < inner; d++) apart |= nd->strides[0][d] * size;
+  if (apart % LINE == 0)
+    mx_blocks_size(&job->blocks, TURN_ROWS, LINE / size);
+  else
+    mx_blocks_size(&job->blocks, 16 * LINE / size, 32 * LINE / size);
+}
+
+static void turn_range(void *context, int64_t begin, int64_t end) {
+  const strided_job *job = context;
+  const copy_job *copy = &job->copy;
+  const mx_nd *nd = &job->blocks.nd;
+  int inner = nd->ndim - 1;
+  for (int64_t i = begin; i < end; i++) {
+    mx_block b;
+    mx_blocks_at(&job->blocks, i, &b);
+    mx_k->copy_turn(copy->dst + b.offset[0] * copy->dst_size, nd->strides[0][inner - 1],
+                    copy->src + b.offset[1] * copy->src_size, nd->strides[1][inner], b.rows, b.cols,
+                    (int)copy->dst_size);
+  }
+  mx_stream_fence();
+}
+
 static bool all_zero(const mx_nd *nd, int operand) {
   for (int d = 0; d < nd->ndim; d++)
     if (nd->strides[operand][d]) return false;
@@ -169,6 +214,11 @@ void mx_copy_strided(void *dst, mx_dtype dst_dtype, const int64_t *dst_strides, 
                        .cast = dst_dtype != src_dtype};
     mx_blocks_cut(&job.blocks, &nd, CHUNK);
     int64_t block = job.blocks.block_rows * job.blocks.block_cols;
+    if (worth_turning(&job, &job.blocks)) {
+      cut_lines(&job);
+      mx_pool_run(job.blocks.count, 1, turn_range, &job);
+      return;
+    }
     mx_pool_run(job.blocks.count, (grain_of(&job.copy) + block - 1) / block, strided_range, &job);
   }
 }

@@ -30,6 +30,10 @@ void mx_copy_fill(void *dst, mx_dtype dst_dtype, const void *value, mx_dtype val
 extern int64_t mx_stream_bytes;
 static inline bool mx_worth_streaming(int64_t bytes) { return bytes >= mx_stream_bytes; }
 
+/* Transposed results of at least so many bytes are written past the caches on any CPU: their lines
+ * lie too far apart for it to be cheap that a line is read before it is overwritten. */
+extern int64_t mx_turn_bytes;
+
 /* Orders the streaming stores of this thread before whatever it does next. */
 static inline void mx_stream_fence(void) {
 #if defined(__x86_64__)

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#define LINE 64 /* bytes that memory and caches exchange */
+
 /* Casts between the types that the hardware knows. A float is brought into the integer's range by
  * a selection first, so that the conversion is defined and still vectorises. */
 
@@ -183,12 +185,12 @@ void MX_KERNEL(copy_cast)(void *dst, mx_dtype dst_dtype, const void *src, mx_dty
 #define HIGH_16(a, b) \
   __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 
-/* dst[r][c] = src[c][r] for r, c < N */
+/* tile_load: a[r][c] = src[c][r] for r, c < N; tile_move: into memory. */
 #define TILE(type, N)                                                                            \
   typedef type tile_##type __attribute__((vector_size(sizeof(type) * N)));                       \
   enum { side_##type = N };                                                                      \
-  V_INLINE void tile_move_##type(type *dst, int64_t dst_row, const type *src, int64_t src_row) { \
-    tile_##type a[N], b[N];                                                                      \
+  V_INLINE void tile_load_##type(tile_##type *a, const type *src, int64_t src_row) {             \
+    tile_##type b[N];                                                                            \
     _Pragma("GCC unroll 16") for (int i = 0; i < N; i++)                                         \
         memcpy(&a[i], src + i * src_row, sizeof a[i]);                                           \
     _Pragma("GCC unroll 4") for (int round = 1; round < N; round *= 2) {                         \
@@ -198,6 +200,10 @@ void MX_KERNEL(copy_cast)(void *dst, mx_dtype dst_dtype, const void *src, mx_dty
       }                                                                                          \
       _Pragma("GCC unroll 16") for (int i = 0; i < N; i++) a[i] = b[i];                          \
     }                                                                                            \
+  }                                                                                              \
+  V_INLINE void tile_move_##type(type *dst, int64_t dst_row, const type *src, int64_t src_row) { \
+    tile_##type a[N];                                                                            \
+    tile_load_##type(a, src, src_row);                                                           \
     _Pragma("GCC unroll 16") for (int i = 0; i < N; i++)                                         \
         memcpy(dst + i * dst_row, &a[i], sizeof a[i]);                                           \
   }
@@ -282,25 +288,180 @@ void MX_KERNEL(copy_fill)(void *dst, const void *value, int64_t n, int size) {
 #undef CASE
 }
 
-void MX_KERNEL(copy_stream)(void *dst, const void *src, int64_t bytes) {
-#if defined(__x86_64__)
+/* A line of the caches, written past them. */
+V_INLINE void stream_line(void *dst, const void *src) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(dst, _mm512_loadu_si512(src));
+#elif defined(__AVX2__)
+  for (int i = 0; i < 2; i++)
+    _mm256_stream_si256((__m256i *)dst + i, _mm256_loadu_si256((const __m256i *)src + i));
+#elif defined(__x86_64__)
+  for (int i = 0; i < 4; i++)
+    _mm_stream_si128((__m128i *)dst + i, _mm_loadu_si128((const __m128i *)src + i));
+#else
+  memcpy(dst, src, LINE);
+#endif
+}
+
+static void copy_stream(void *dst, const void *src, int64_t bytes) {
   char *d = dst;
   const char *s = src;
-  int64_t head = (int64_t)(-(uintptr_t)d & 63);
-  if (head > bytes) head = bytes;
-  memcpy(d, s, (size_t)head);
-  int64_t i = head;
-#if defined(__AVX512F__)
-  for (; i + 64 <= bytes; i += 64) _mm512_stream_si512((void *)(d + i), _mm512_loadu_si512(s + i));
-#elif defined(__AVX2__)
-  for (; i + 32 <= bytes; i += 32)
-    _mm256_stream_si256((void *)(d + i), _mm256_loadu_si256((const void *)(s + i)));
-#else
-  for (; i + 16 <= bytes; i += 16)
-    _mm_stream_si128((void *)(d + i), _mm_loadu_si128((const void *)(s + i)));
-#endif
+  int64_t i = (int64_t)(-(uintptr_t)d & (LINE - 1));
+  if (i > bytes) i = bytes;
+  memcpy(d, s, (size_t)i);
+  for (; i + LINE <= bytes; i += LINE) stream_line(d + i, s + i);
   memcpy(d + i, s + i, (size_t)(bytes - i));
+}
+
+void MX_KERNEL(copy_stream)(void *dst, const void *src, int64_t bytes) {
+  copy_stream(dst, src, bytes);
+}
+
+/* ---- transpositions past the caches: each line of either side is touched once ---- */
+
+/* A line of each row at `dst`, from as many rows at `src` as it has elements: past the caches, or
+ * into scratch memory. */
+V_INLINE void put_line(void *dst, const void *src, bool stream) {
+  if (stream)
+    stream_line(dst, src);
+  else
+    memcpy(dst, src, LINE);
+}
+#define STRIP(type)                                                                        \
+  V_INLINE void strip_##type(type *dst, int64_t dst_row, const type *src, int64_t src_col, \
+                             int64_t rows, bool stream) {                                  \
+    enum { N = side_##type, ACROSS = LINE / (int)sizeof(type) };                           \
+    int64_t r = 0;                                                                         \
+    for (; r + N <= rows; r += N) {                                                        \
+      _Alignas(LINE) type lines[N][ACROSS];                                                \
+      for (int c = 0; c < ACROSS; c += N)                                                  \
+        tile_move_##type(&lines[0][c], ACROSS, src + c * src_col + r, src_col);            \
+      for (int i = 0; i < N; i++) put_line(dst + (r + i) * dst_row, lines[i], stream);     \
+    }                                                                                      \
+    edge_##type(dst + r * dst_row, dst_row, 1, src + r, 1, src_col, rows - r, ACROSS);     \
+  }
+
+#if defined(__AVX512F__)
+/* A tile is a line wide. */
+#define STRIP_TILES(type)                                                                  \
+  V_INLINE void strip_##type(type *dst, int64_t dst_row, const type *src, int64_t src_col, \
+                             int64_t rows, bool stream) {                                  \
+    enum { N = side_##type };                                                              \
+    int64_t r = 0;                                                                         \
+    for (; r + N <= rows; r += N) {                                                        \
+      tile_##type a[N];                                                                    \
+      tile_load_##type(a, src + r, src_col);                                               \
+      _Pragma("GCC unroll 16") for (int i = 0; i < N; i++)                                 \
+          put_line(dst + (r + i) * dst_row, &a[i], stream);                                \
+    }                                                                                      \
+    edge_##type(dst + r * dst_row, dst_row, 1, src + r, 1, src_col, rows - r, N);          \
+  }
+STRIP_TILES(uint32_t)
+STRIP_TILES(uint64_t)
+
+/* Narrower elements: those of 2 or 4 neighbouring rows, interleaved, make elements of 32 bits,
+ * whose tiles have columns in the order in which interleaving leaves them. */
+V_INLINE void strip_uint16_t(uint16_t *dst, int64_t dst_row, const uint16_t *src, int64_t src_col,
+                             int64_t rows, bool stream) {
+  int64_t r = 0;
+  for (; r + 32 <= rows; r += 32) {
+    __m512i pairs[2][16];
+    tile_uint32_t a[16];
+    for (int i = 0; i < 16; i++) {
+      const uint16_t *at = src + 2 * i * src_col + r;
+      __m512i x = _mm512_loadu_si512(at), y = _mm512_loadu_si512(at + src_col);
+      pairs[0][i] = _mm512_unpacklo_epi16(x, y);
+      pairs[1][i] = _mm512_unpackhi_epi16(x, y);
+    }
+    for (int half = 0; half < 2; half++) {
+      tile_load_uint32_t(a, (const uint32_t *)pairs[half], 16);
+      _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++)
+          put_line(dst + (r + i / 4 * 8 + half * 4 + i % 4) * dst_row, &a[i], stream);
+    }
+  }
+  edge_uint16_t(dst + r * dst_row, dst_row, 1, src + r, 1, src_col, rows - r, 32);
+}
+V_INLINE void strip_uint8_t(uint8_t *dst, int64_t dst_row, const uint8_t *src, int64_t src_col,
+                            int64_t rows, bool stream) {
+  int64_t r = 0;
+  for (; r + 64 <= rows; r += 64) {
+    __m512i fours[4][16];
+    tile_uint32_t a[16];
+    for (int i = 0; i < 16; i++) {
+      const uint8_t *at = src + 4 * i * src_col + r;
+      __m512i x = _mm512_loadu_si512(at), y = _mm512_loadu_si512(at + src_col);
+      __m512i z = _mm512_loadu_si512(at + 2 * src_col), w = _mm512_loadu_si512(at + 3 * src_col);
+      __m512i low = _mm512_unpacklo_epi8(x, y), high = _mm512_unpackhi_epi8(x, y);
+      __m512i low_2 = _mm512_unpacklo_epi8(z, w), high_2 = _mm512_unpackhi_epi8(z, w);
+      fours[0][i] = _mm512_unpacklo_epi16(low, low_2);
+      fours[1][i] = _mm512_unpackhi_epi16(low, low_2);
+      fours[2][i] = _mm512_unpacklo_epi16(high, high_2);
+      fours[3][i] = _mm512_unpackhi_epi16(high, high_2);
+    }
+    for (int quarter = 0; quarter < 4; quarter++) {
+      tile_load_uint32_t(a, (const uint32_t *)fours[quarter], 16);
+      _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++)
+          put_line(dst + (r + i / 4 * 16 + quarter * 4 + i % 4) * dst_row, &a[i], stream);
+    }
+  }
+  edge_uint8_t(dst + r * dst_row, dst_row, 1, src + r, 1, src_col, rows - r, 64);
+}
 #else
-  memcpy(dst, src, (size_t)bytes);
+STRIP(uint8_t)
+STRIP(uint16_t)
+STRIP(uint32_t)
+STRIP(uint64_t)
 #endif
+
+/* Where rows of dst do not begin with lines, SEGMENT of them and one more are put together in
+ * scratch memory, of which each row writes what its own lines hold. */
+#define SEGMENT (4 * LINE)
+#define TURN(type)                                                                                \
+  static void turn_lines_##type(type *dst, int64_t dst_row, const type *src, int64_t src_col,     \
+                                int64_t rows, int64_t cols) {                                     \
+    for (int64_t c = 0; c < cols; c += LINE / (int)sizeof(type))                                  \
+      strip_##type(dst + c, dst_row, src + c * src_col, src_col, rows, true);                     \
+  }                                                                                               \
+  static void turn_##type(type *dst, int64_t dst_row, const type *src, int64_t src_col,           \
+                          int64_t rows, int64_t cols) {                                           \
+    enum { ACROSS = LINE / (int)sizeof(type), PART = SEGMENT / (int)sizeof(type) };               \
+    enum { WIDTH = PART + ACROSS };                                                               \
+    for (int64_t c = 0; c < cols; c += PART) {                                                    \
+      for (int64_t r = 0; r < rows; r += ACROSS) {                                                \
+        int64_t m = rows - r < ACROSS ? rows - r : ACROSS;                                        \
+        _Alignas(LINE) type staged[ACROSS][WIDTH];                                                \
+        int64_t width = cols - c < WIDTH ? cols - c : WIDTH, full = width - width % ACROSS;       \
+        const type *s = src + c * src_col + r;                                                    \
+        for (int64_t k = 0; k < full; k += ACROSS)                                                \
+          strip_##type(&staged[0][k], WIDTH, s + k * src_col, src_col, m, false);                 \
+        edge_##type(&staged[0][full], WIDTH, 1, s + full * src_col, 1, src_col, m, width - full); \
+        for (int64_t i = 0; i < m; i++) {                                                         \
+          type *d = dst + (r + i) * dst_row + c;                                                  \
+          int64_t skip = (int64_t)(-(uintptr_t)d % LINE / sizeof *d), end = PART + skip;          \
+          if (end > width) end = width;                                                           \
+          if (c == 0) skip = 0;                                                                   \
+          if (end > skip) copy_stream(d + skip, staged[i] + skip, (end - skip) * (int)sizeof *d); \
+        }                                                                                         \
+      }                                                                                           \
+    }                                                                                             \
+  }
+TURN(uint8_t)
+TURN(uint16_t)
+TURN(uint32_t)
+TURN(uint64_t)
+
+void MX_KERNEL(copy_turn)(void *dst, int64_t dst_row, const void *src, int64_t src_col,
+                          int64_t rows, int64_t cols, int size) {
+  bool lines = ((int64_t)(uintptr_t)dst | dst_row * size | cols * size) % LINE == 0;
+#define CASE(bytes, type)                                                              \
+  case bytes:                                                                          \
+    (lines ? turn_lines_##type : turn_##type)(dst, dst_row, src, src_col, rows, cols); \
+    break;
+  switch (size) {
+    CASE(1, uint8_t)
+    CASE(2, uint16_t)
+    CASE(4, uint32_t)
+    CASE(8, uint64_t)
+  }
+#undef CASE
 }

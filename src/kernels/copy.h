@@ -13,15 +13,19 @@
  * its low bits for the narrower ones, and so on: MLX's values). copy_rect: dst[r * dst_row + c *
  * dst_col] = src[r * src_row + c * src_col], elements of `size` bytes (1, 2, 4 or 8), strides in
  * elements. copy_fill: n copies of the `size` bytes at value. copy_stream: as memcpy, past the
- * caches; the caller fences (mx_stream_fence). */
-#define MX_KERNELS_COPY(K)                                                           \
-  K(void, copy_cast,                                                                 \
-    (void *dst, mx_dtype dst_dtype, const void *src, mx_dtype src_dtype, int64_t n)) \
-  K(void, copy_rect,                                                                 \
-    (void *dst, int64_t dst_row, int64_t dst_col, const void *src, int64_t src_row,  \
-     int64_t src_col, int64_t rows, int64_t cols, int size))                         \
-  K(void, copy_fill, (void *dst, const void *value, int64_t n, int size))            \
-  K(void, copy_stream, (void *dst, const void *src, int64_t bytes))
+ * caches; the caller fences (mx_stream_fence). copy_turn: dst[r * dst_row + c] = src[c * src_col +
+ * r], past the caches too. */
+#define MX_KERNELS_COPY(K)                                                                     \
+  K(void, copy_cast,                                                                           \
+    (void *dst, mx_dtype dst_dtype, const void *src, mx_dtype src_dtype, int64_t n))           \
+  K(void, copy_rect,                                                                           \
+    (void *dst, int64_t dst_row, int64_t dst_col, const void *src, int64_t src_row,            \
+     int64_t src_col, int64_t rows, int64_t cols, int size))                                   \
+  K(void, copy_fill, (void *dst, const void *value, int64_t n, int size))                      \
+  K(void, copy_stream, (void *dst, const void *src, int64_t bytes))                            \
+  K(void, copy_turn,                                                                           \
+    (void *dst, int64_t dst_row, const void *src, int64_t src_col, int64_t rows, int64_t cols, \
+     int size))
 
 #ifdef MX_ISA
 MX_KERNELS_COPY(MX_DECLARE_KERNEL)

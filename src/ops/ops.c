@@ -56,7 +56,7 @@ bool mx_same_shape_but(mx a, mx b, int axis) {
 void mx_copy_row_major(void *to, mx in) {
   int64_t strides[MX_MAX_NDIM];
   if (in->row_contiguous) {
-    if (in->size) memcpy(to, in->data, in->size * mx_dtype_size(in->dtype));
+    if (in->size) mx_copy_dense(to, in->dtype, in->data, in->dtype, (int64_t)in->size);
     return;
   }
   mx_row_major(mx_shape_of(in), in->ndim, strides);

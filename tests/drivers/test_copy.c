@@ -60,6 +60,35 @@ static void any_layout_copies_exactly(void **state) {
   for (int i = 0; i < 3000; i++) check_layout(i % 50 ? 5000 : 400000, dtypes[i % 4]);
 }
 
+/* Past the caches, whatever lines its rows begin in. */
+static void transpositions_of_any_alignment(void **state) {
+  (void)state;
+  const mx_dtype dtypes[] = {MX_INT8, MX_BFLOAT16, MX_FLOAT32, MX_COMPLEX64};
+  int64_t usual = mx_turn_bytes;
+  mx_turn_bytes = 0;
+  for (int i = 0; i < 200; i++) {
+    int64_t size = (int64_t)mx_dtype_size(dtypes[i % 4]);
+    int32_t shape[3] = {1 + rnd() % 3, 1 + rnd() % 300, 1 + rnd() % 300};
+    bool lines = rnd() % 2;
+    if (lines) shape[2] = (int32_t)(64 / size) * (1 + (int32_t)(rnd() % 5));
+    int64_t n = (int64_t)shape[0] * shape[1] * shape[2];
+    int64_t shift = lines ? 0 : (int64_t)(rnd() % 64) / size * size;
+    char *src = malloc((size_t)(n * size)),
+         *dst = aligned_alloc(64, (size_t)(n * size + 127) / 64 * 64);
+    for (int64_t k = 0; k < n * size; k++) src[k] = (char)rnd();
+    mx_copy_strided(dst + shift, dtypes[i % 4], (int64_t[]){shape[1] * shape[2], shape[2], 1}, src,
+                    dtypes[i % 4], (int64_t[]){shape[1] * shape[2], 1, shape[1]}, shape, 3);
+    for (int64_t a = 0; a < shape[0]; a++)
+      for (int64_t r = 0; r < shape[1]; r++)
+        for (int64_t c = 0; c < shape[2]; c++)
+          if (memcmp(dst + shift + ((a * shape[1] + r) * shape[2] + c) * size,
+                     src + ((a * shape[2] + c) * shape[1] + r) * size, (size_t)size))
+            fail();
+    free(src), free(dst);
+  }
+  mx_turn_bytes = usual;
+}
+
 /* A cast of a strided operand is the cast of its dense copy. */
 static void any_layout_casts_as_dense(void **state) {
   (void)state;
@@ -197,6 +226,7 @@ static void half_floats_round_as_scalar_conversions(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(any_layout_copies_exactly),
+      cmocka_unit_test(transpositions_of_any_alignment),
       cmocka_unit_test(any_layout_casts_as_dense),
       cmocka_unit_test(empty_and_scalar),
       cmocka_unit_test(fills),
