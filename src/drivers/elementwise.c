@@ -7,6 +7,10 @@
 
 #define INPUTS 3
 #define CHUNK 1024 /* elements of a block, and between streamed stores */
+#define SCRATCH                                                                           \
+  4096 /* elements of a block in which an operand is transposed: long rows of the output, \
+          and from the operand whole lines */
+#define LINE 64
 #define MIN_ROW 32 /* shorter rows are gathered rather than given to the kernel one by one */
 
 typedef struct elementwise_job elementwise_job;
@@ -82,27 +86,34 @@ static bool rect_is_scalar(rect_strides s, const mx_block *b) {
   return (s.col == 0 || b->cols == 1) && (s.row == 0 || b->rows == 1);
 }
 
-/* Rows long enough for the kernel, each operand along them a run or a scalar. */
-static bool by_rows(const elementwise_job *job, const mx_block *b, const rect_strides *s) {
-  if (b->cols < MIN_ROW || s[0].col != 1) return false;
-  for (int k = 1; k <= job->inputs; k++)
-    if (s[k].col != 0 && s[k].col != 1) return false;
-  return true;
-}
-
+/* Where the output has rows long enough for the kernel, each operand along them is a run or a
+ * scalar, or is made one. */
 static void run_rows(const elementwise_job *job, const mx_block *b, const rect_strides *s) {
-  int64_t steps[INPUTS];
-  for (int k = 0; k < job->inputs; k++) steps[k] = s[k + 1].col;
+  _Alignas(64) char scratch[INPUTS][SCRATCH * 8];
+  const char *base[INPUTS];
+  int64_t steps[INPUTS], bytes[INPUTS];
+  for (int k = 0; k < job->inputs; k++) {
+    rect_strides t = s[k + 1];
+    base[k] = job->in[k] + b->offset[k + 1] * job->in_size[k];
+    if (t.col != 0 && t.col != 1) {
+      mx_k->copy_rect(scratch[k], b->cols, 1, base[k], t.row, t.col, b->rows, b->cols,
+                      (int)job->in_size[k]);
+      base[k] = scratch[k];
+      t = (rect_strides){b->cols, 1};
+    }
+    steps[k] = t.col;
+    bytes[k] = t.row * job->in_size[k];
+  }
+  char *out = job->out + b->offset[0] * job->out_size;
   for (int64_t r = 0; r < b->rows; r++) {
     const char *in[INPUTS];
-    for (int k = 0; k < job->inputs; k++)
-      in[k] = job->in[k] + (b->offset[k + 1] + r * s[k + 1].row) * job->in_size[k];
-    job->run(job, job->out + (b->offset[0] + r * s[0].row) * job->out_size, in, steps, b->cols);
+    for (int k = 0; k < job->inputs; k++) in[k] = base[k] + r * bytes[k];
+    job->run(job, out + r * s[0].row * job->out_size, in, steps, b->cols);
   }
 }
 
 static void run_gathered(const elementwise_job *job, const mx_block *b, const rect_strides *s) {
-  _Alignas(64) char scratch[INPUTS + 1][CHUNK * 8];
+  _Alignas(64) char scratch[INPUTS + 1][SCRATCH * 8];
   const char *in[INPUTS];
   int64_t steps[INPUTS];
   for (int k = 0; k < job->inputs; k++) {
@@ -131,11 +142,19 @@ static void block_range(void *context, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
     mx_block b;
     mx_blocks_at(job->blocks, i, &b);
-    if (by_rows(job, &b, s))
+    if (s[0].col == 1 && b.cols >= MIN_ROW)
       run_rows(job, &b, s);
     else
       run_gathered(job, &b, s);
   }
+}
+
+/* Whether an operand runs on along another dimension than the output does. */
+static bool turned(const mx_nd *nd) {
+  int inner = nd->ndim - 1;
+  for (int k = 1; k < nd->operands; k++)
+    if (nd->strides[k][inner - 1] == 1 && nd->strides[k][inner] > 1) return true;
+  return false;
 }
 
 static void run(elementwise_job *job, const int64_t *const *strides, const int32_t *shape,
@@ -157,6 +176,8 @@ static void run(elementwise_job *job, const int64_t *const *strides, const int32
   }
   mx_blocks blocks;
   mx_blocks_cut(&blocks, &nd, CHUNK);
+  if (turned(&blocks.nd))
+    mx_blocks_size(&blocks, LINE / job->out_size, SCRATCH / LINE * job->out_size);
   job->blocks = &blocks;
   int64_t block = blocks.block_rows * blocks.block_cols;
   mx_pool_run(blocks.count, (grain + block - 1) / block, block_range, job);

@@ -2,8 +2,8 @@
 #include "kernels/reduce.h"
 #include "kernels/widen.h"
 
-#define BLOCK 512   /* elements gathered at a time */
-#define SEARCH 1024 /* elements searched at a time */
+#define BLOCK 512  /* elements gathered at a time */
+#define SEARCH 512 /* elements searched at a time */
 #define GREATER(a, b) ((a) > (b))
 #define LESS(a, b) ((a) < (b))
 
@@ -20,9 +20,11 @@
       T lanes[LANES], news = top;                                                     \
       if (part >= 2 * LANES) {                                                        \
         for (int l = 0; l < LANES; l++) lanes[l] = top;                               \
-        for (; k + LANES <= part; k += LANES)                                         \
+        for (; k + LANES <= part; k += LANES) {                                       \
+          __builtin_prefetch((const char *)(x + i + k) + 4096);                       \
           for (int l = 0; l < LANES; l++)                                             \
             lanes[l] = BEATS(x[i + k + l], lanes[l]) ? x[i + k + l] : lanes[l];       \
+        }                                                                             \
         for (int half = LANES / 2; half; half /= 2)                                   \
           for (int l = 0; l < half; l++)                                              \
             lanes[l] = BEATS(lanes[l + half], lanes[l]) ? lanes[l + half] : lanes[l]; \

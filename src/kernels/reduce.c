@@ -17,29 +17,38 @@ typedef struct {
 
 /* ---- one run of contiguous elements into one accumulator ---- */
 
-static double sum_f32(const float *x, int64_t n) {
-  if (n < 16) {
-    double total = 0;
-    for (int64_t i = 0; i < n; i++) total += (double)x[i];
-    return total;
+/* Hardware reads ahead within a page; this starts it on the next one. */
+#define AHEAD(x) __builtin_prefetch((const char *)(x) + 4096)
+
+/* Sixteen vectors fold in float32 by a tree of four levels; the lanes then add up in float64. */
+#define SUM_RUN(name, T, LOAD, TO_FLOAT)                                                   \
+  static void sum_run_##name(const T *x, int64_t n, double *acc) {                         \
+    if (n < 16) {                                                                          \
+      double total = 0;                                                                    \
+      for (int64_t i = 0; i < n; i++) total += (double)TO_FLOAT(x[i]);                     \
+      *acc += total;                                                                       \
+      return;                                                                              \
+    }                                                                                      \
+    double lanes[16] = {0};                                                                \
+    for (; n >= 16 * VW; x += 16 * VW, n -= 16 * VW) {                                     \
+      float folded[VW];                                                                    \
+      vf s[8];                                                                             \
+      AHEAD(x), AHEAD(x + 8 * VW);                                                         \
+      _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) s[k] =                           \
+          LOAD(x + k * VW) + LOAD(x + (k + 8) * VW);                                       \
+      vf_store(folded, ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))); \
+      for (int k = 0; k < VW; k++) lanes[k] += (double)folded[k];                          \
+    }                                                                                      \
+    for (; n >= 16; x += 16, n -= 16)                                                      \
+      for (int k = 0; k < 16; k++) lanes[k] += (double)TO_FLOAT(x[k]);                     \
+    for (int k = 0; k < n; k++) lanes[k] += (double)TO_FLOAT(x[k]);                        \
+    for (int half = 8; half; half /= 2)                                                    \
+      for (int k = 0; k < half; k++) lanes[k] += lanes[k + half];                          \
+    *acc += lanes[0];                                                                      \
   }
-  /* Sixteen vectors fold in float32 by a tree of four levels; the lanes then add up in float64. */
-  double lanes[16] = {0};
-  for (; n >= 16 * VW; x += 16 * VW, n -= 16 * VW) {
-    float folded[VW];
-    vf s[8];
-#pragma GCC unroll 8
-    for (int k = 0; k < 8; k++) s[k] = vf_load(x + k * VW) + vf_load(x + (k + 8) * VW);
-    vf_store(folded, ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7])));
-    for (int k = 0; k < VW; k++) lanes[k] += (double)folded[k];
-  }
-  for (; n >= 16; x += 16, n -= 16)
-    for (int k = 0; k < 16; k++) lanes[k] += (double)x[k];
-  for (int k = 0; k < n; k++) lanes[k] += (double)x[k];
-  for (int half = 8; half; half /= 2)
-    for (int k = 0; k < half; k++) lanes[k] += lanes[k + half];
-  return lanes[0];
-}
+SUM_RUN(f32, float, vf_load, )
+SUM_RUN(f16, mx_f16, vf_load_f16, mx_f16_to_f32)
+SUM_RUN(bf16, mx_bf16, vf_load_bf16, mx_bf16_to_f32)
 
 static void two_sum(double_acc *acc, double x) {
   double sum = acc->sum + x, back = sum - acc->sum;
@@ -50,8 +59,10 @@ static void two_sum(double_acc *acc, double x) {
 
 static double sum_block_f64(const double *x, int64_t n) {
   double lanes[32] = {0}, total = 0;
-  for (; n >= 32; x += 32, n -= 32)
+  for (; n >= 32; x += 32, n -= 32) {
+    AHEAD(x);
     for (int k = 0; k < 32; k++) lanes[k] += x[k];
+  }
   for (int half = 16; half; half /= 2)
     for (int k = 0; k < half; k++) lanes[k] += lanes[k + half];
   for (int k = 0; k < n; k++) total += x[k];
@@ -62,8 +73,6 @@ static void sum_run_f64(const double *x, int64_t n, double_acc *acc) {
   for (; n > BLOCK; x += BLOCK, n -= BLOCK) two_sum(acc, sum_block_f64(x, BLOCK));
   two_sum(acc, sum_block_f64(x, n));
 }
-
-static void sum_run_f32(const float *x, int64_t n, double *acc) { *acc += sum_f32(x, n); }
 
 static void sum_run_c64(const mx_complex64 *in, int64_t n, complex_acc *acc) {
   const float *x = (const float *)in;
@@ -84,8 +93,10 @@ static void sum_run_c64(const mx_complex64 *in, int64_t n, complex_acc *acc) {
     double lanes[32], total = *acc;                                 \
     if (n >= 64) {                                                  \
       for (int k = 0; k < 32; k++) lanes[k] = 1;                    \
-      for (; n >= 32; x += 32, n -= 32)                             \
+      for (; n >= 32; x += 32, n -= 32) {                           \
+        AHEAD(x);                                                   \
         for (int k = 0; k < 32; k++) lanes[k] *= (double)x[k];      \
+      }                                                             \
       for (int k = 0; k < 32; k++) total *= lanes[k];               \
     }                                                               \
     for (int64_t i = 0; i < n; i++) total *= (double)x[i];          \
@@ -114,11 +125,13 @@ static void prod_run_c64(const mx_complex64 *x, int64_t n, complex_acc *acc) {
       T lanes[LANES];                                                                       \
       BITS nan[LANES] = {0}, any = 0;                                                       \
       for (int k = 0; k < LANES; k++) lanes[k] = x[k];                                      \
-      for (; n >= LANES; x += LANES, n -= LANES)                                            \
+      for (; n >= LANES; x += LANES, n -= LANES) {                                          \
+        AHEAD(x);                                                                           \
         for (int k = 0; k < LANES; k++) {                                                   \
           lanes[k] = BEATS(x[k], lanes[k]) ? x[k] : lanes[k];                               \
           nan[k] |= -(BITS)(x[k] != x[k]);                                                  \
         }                                                                                   \
+      }                                                                                     \
       for (int k = 0; k < LANES; k++) any |= nan[k];                                        \
       if (any) {                                                                            \
         *acc = (T)NAN;                                                                      \
@@ -136,6 +149,40 @@ BEST_RUN_FLOAT(max_run_f32, float, int32_t, GREATER)
 BEST_RUN_FLOAT(min_run_f32, float, int32_t, LESS)
 BEST_RUN_FLOAT(max_run_f64, double, int64_t, GREATER)
 BEST_RUN_FLOAT(min_run_f64, double, int64_t, LESS)
+
+/* The same for 16-bit floats, a few vectors at a time. */
+#define BEST_RUN_HALF(name, T, LOAD, TO_FLOAT, BEST, BEATS)                      \
+  static void name(const T *x, int64_t n, float *acc) {                          \
+    float best = *acc;                                                           \
+    if (n >= 4 * VW) {                                                           \
+      vf s[4];                                                                   \
+      vi nan = {0};                                                              \
+      for (int k = 0; k < 4; k++) s[k] = vf_set(best);                           \
+      for (; n >= 4 * VW; x += 4 * VW, n -= 4 * VW) {                            \
+        AHEAD(x);                                                                \
+        _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {                    \
+          vf v = LOAD(x + k * VW);                                               \
+          s[k] = BEST(s[k], v);                                                  \
+          nan |= v != v;                                                         \
+        }                                                                        \
+      }                                                                          \
+      if (best != best || vi_any(nan)) {                                         \
+        *acc = NAN;                                                              \
+        return;                                                                  \
+      }                                                                          \
+      s[0] = BEST(BEST(s[0], s[1]), BEST(s[2], s[3]));                           \
+      for (int k = 0; k < VW; k++) best = BEATS(s[0][k], best) ? s[0][k] : best; \
+    }                                                                            \
+    for (int64_t i = 0; i < n; i++) {                                            \
+      float v = TO_FLOAT(x[i]);                                                  \
+      best = BEATS(v, best) || v != v ? v : best;                                \
+    }                                                                            \
+    *acc = best;                                                                 \
+  }
+BEST_RUN_HALF(max_run_f16, mx_f16, vf_load_f16, mx_f16_to_f32, vf_at_least, GREATER)
+BEST_RUN_HALF(min_run_f16, mx_f16, vf_load_f16, mx_f16_to_f32, vf_at_most, LESS)
+BEST_RUN_HALF(max_run_bf16, mx_bf16, vf_load_bf16, mx_bf16_to_f32, vf_at_least, GREATER)
+BEST_RUN_HALF(min_run_bf16, mx_bf16, vf_load_bf16, mx_bf16_to_f32, vf_at_most, LESS)
 
 /* MLX orders complex numbers by real part, then imaginary part. */
 static bool complex_greater(mx_complex64 a, mx_complex64 b) {
@@ -410,16 +457,16 @@ COLUMNS(min_c64, mx_complex64, mx_complex64, min_step_c64)
 ENDS(min_c64, mx_complex64, ((mx_complex64){INFINITY, 0}), min_step_c64, mx_complex64, AS_IS)
 
 #define HALF_SETS(name, T, WIDEN, NARROW)                       \
-  HALF_RUNS(sum_##name, T, double, WIDEN, sum_run_f32)          \
+  RUNS(sum_##name, T, double, sum_run_##name)                   \
   HALF_COLUMNS(sum_##name, T, double, WIDEN, sum_f32_columns)   \
   ENDS(sum_##name, double, 0, ADD, T, NARROW)                   \
   HALF_RUNS(prod_##name, T, double, WIDEN, prod_run_f32)        \
   HALF_COLUMNS(prod_##name, T, double, WIDEN, prod_f32_columns) \
   ENDS(prod_##name, double, 1, MUL, T, NARROW)                  \
-  HALF_RUNS(max_##name, T, float, WIDEN, max_run_f32)           \
+  RUNS(max_##name, T, float, max_run_##name)                    \
   HALF_COLUMNS(max_##name, T, float, WIDEN, max_f32_columns)    \
   ENDS(max_##name, float, -INFINITY, MAX_FLOAT, T, NARROW)      \
-  HALF_RUNS(min_##name, T, float, WIDEN, min_run_f32)           \
+  RUNS(min_##name, T, float, min_run_##name)                    \
   HALF_COLUMNS(min_##name, T, float, WIDEN, min_f32_columns)    \
   ENDS(min_##name, float, INFINITY, MIN_FLOAT, T, NARROW)
 HALF_SETS(bf16, mx_bf16, mx_widen_bf16, AS_BF16)

@@ -120,17 +120,22 @@ mx mx_mean_with(mx a, mx_reduce_args args) {
   return count < 0 ? NULL : mean_over(a, (mx_ints){axes, count}, args.keepdims);
 }
 
-mx mx_var_with(mx a, mx_var_args args) {
-  int list[MX_MAX_NDIM], count = a ? axes_of("mean", a, args.axes, args.axis, list) : -1;
-  if (count < 0) return NULL;
-  mx_ints axes = {list, count};
+static mx var_over(mx a, mx_ints axes, bool keepdims, int ddof) {
   mx_dtype dtype = at_least_float(a->dtype);
   mx distance = mx_subtract(a, mean_over(a, axes, true));
-  mx sum = mx_sum(mx_square(distance), .axes = axes, .keepdims = args.keepdims);
-  if (!args.ddof) return mx_multiply(sum, mx_number_of_elements(a, axes, true, dtype));
-  mx zero = mx_scalar(0, dtype), ddof = mx_scalar(args.ddof, dtype);
-  return mx_divide(
-      sum, mx_maximum(mx_subtract(mx_number_of_elements(a, axes, false, dtype), ddof), zero));
+  mx sum = mx_sum(mx_square(distance), .axes = axes, .keepdims = keepdims);
+  if (!ddof) return mx_multiply(sum, mx_number_of_elements(a, axes, true, dtype));
+  return mx_divide(sum, mx_maximum(mx_subtract(mx_number_of_elements(a, axes, false, dtype),
+                                               mx_scalar(ddof, dtype)),
+                                   mx_scalar(0, dtype)));
+}
+
+/* A scope of its own lets the distances go, or be squared in place, as evaluation proceeds. */
+mx mx_var_with(mx a, mx_var_args args) {
+  int axes[MX_MAX_NDIM], count = a ? axes_of("mean", a, args.axes, args.axis, axes) : -1;
+  if (count < 0) return NULL;
+  mx_scope scope = mx_scope_begin();
+  return mx_scope_end(scope, var_over(a, (mx_ints){axes, count}, args.keepdims, args.ddof));
 }
 
 mx mx_std_with(mx a, mx_var_args args) { return mx_sqrt(mx_var_with(a, args)); }
