@@ -234,22 +234,25 @@ VECTOR(logaddexp, vf_logaddexp(x, y))
 VECTOR(quotient, vf_trunc(x / y))
 VECTOR(fmod, vf_fmod(x, y))
 
-/* In float64, where the first product is exact. */
-V_INLINE vf vf_cube(vf x) {
-  vd low = vd_low(x), high = vd_high(x);
-  return vf_join(low * low * low, high * high * high);
-}
 VECTOR(cube, ((void)y, vf_cube(x)))
+VECTOR(fourth, ((void)y, vf_fourth(x)))
+VECTOR(root, ((void)y, vf_root(x)))
 
-/* Squares and cubes, which models raise to by name, need no logarithm. */
+/* What models raise to by name needs no logarithm. */
 static void power_f32(void *out, const void *a, const void *b, int64_t n, int64_t as, int64_t bs) {
   float exponent = n && !bs ? *(const float *)b : 0;
-  if (exponent == 2)
+  if (exponent == 2) {
     multiply_f32(out, a, a, n, as, as);
-  else if (exponent == 3)
-    cube_f32(out, a, a, n, as, as);
-  else
-    power_general_f32(out, a, b, n, as, bs);
+  } else if (exponent == -1) {
+    float one = 1;
+    divide_f32(out, &one, a, n, 0, as);
+  } else {
+    binary_fn *power = exponent == 3      ? cube_f32
+                       : exponent == 4    ? fourth_f32
+                       : exponent == 0.5f ? root_f32
+                                          : power_general_f32;
+    power(out, a, b, n, as, bs);
+  }
 }
 
 /* A power of 2 divides as its inverse multiplies. */

@@ -30,7 +30,9 @@ struct bound {
   int32_t a_step, b_step;
   char *work; /* two blocks of lanes */
   uint8_t way, code;
-  float number; /* a, where it is one number */
+  bool invertible; /* a divisor whose inverse serves */
+  float number;    /* a, where it is one number */
+  float inverse, inverse_rest;
 };
 _Static_assert(sizeof(bound) <= MX_FUSED_BOUND_BYTES && BLOCK_BYTES <= MX_FUSED_BLOCK_BYTES,
                "scratch is too small");
@@ -108,9 +110,13 @@ V_INLINE vf settled(vf x) {
     EIGHT(OF_TWO, READ_##kind, expression) \
     NEXT;                                  \
   }
+#define MOVING(name, expression) \
+  TWO(name, lanes, expression)   \
+  TWO(name, f16, expression)     \
+  TWO(name, bf16, expression)
 #define ARITHMETIC(name, expression) \
-  TWO(name, lanes, expression)       \
-  TWO(name, number, expression) TWO(name, f16, expression) TWO(name, bf16, expression)
+  MOVING(name, expression)           \
+  TWO(name, number, expression)
 #define ROUNDED(name, expression)               \
   ARITHMETIC(name, expression)                  \
   ARITHMETIC(name##_to_f16, TO_F16(expression)) \
@@ -119,7 +125,9 @@ ROUNDED(add, x + y)
 ROUNDED(subtract, x - y)
 ROUNDED(subtract_of, y - x)
 ROUNDED(multiply, x *y)
-ROUNDED(divide, x / y)
+MOVING(divide, x / y)
+MOVING(divide_to_f16, TO_F16(x / y))
+MOVING(divide_to_bf16, TO_BF16(x / y))
 ROUNDED(divide_of, y / x)
 ARITHMETIC(maximum, vf_select((x > y) | (x != x), x, y))
 ARITHMETIC(maximum_of, vf_select((y > x) | (y != y), y, x))
@@ -135,6 +143,43 @@ TWO(nan_equal, lanes, (x == y) | ((x != x) & (y != y)))
 TWO(both, lanes, (vi)x &(vi)y)
 TWO(either, lanes, (vi)x | (vi)y)
 TWO(differ, lanes, (vi)x ^ (vi)y)
+
+/* Division by one number d. Where dividing is slow, by its inverse, to the same bit: with r + s the
+ * inverse to twice its digits, q = x r + x s is right to half an ulp and 2^-24 of it, so that what
+ * adding the remainder x - q d times r is off by (r being rounded) is less than what any quotient
+ * is away from the middle of two floats. Where nothing leaves the range of normal numbers. */
+#if defined(__AVX512F__)
+#define OF_INVERSE(k, TO)                                 \
+  {                                                       \
+    vf x = a##k, q = vf_fma(x, inverse, x * rest);        \
+    a##k = TO(vf_fma(vf_fma(-q, number, x), inverse, q)); \
+  }
+#define LEAST(a, b) _mm512_range_ps((__m512)(a), (__m512)(b), 0xa) /* of absolute values */
+#define MOST(a, b) _mm512_range_ps((__m512)(a), (__m512)(b), 0xb)
+#define OF_EIGHT(op) op(op(op(a0, a1), op(a2, a3)), op(op(a4, a5), op(a6, a7)))
+
+/* Whether all absolute values are from 2^-80 to 2^100. */
+V_INLINE bool are_moderate(ACC_TYPES) {
+  vf least = (vf)OF_EIGHT(LEAST), most = (vf)OF_EIGHT(MOST);
+  return !vi_any(~((least >= 0x1p-80f) & (most <= 0x1p100f)));
+}
+#define DIVIDE(name, TO)                                               \
+  STEP(name##_number) {                                                \
+    vf number = vf_set(s->number);                                     \
+    if (s->invertible && are_moderate(ACC)) {                          \
+      vf inverse = vf_set(s->inverse), rest = vf_set(s->inverse_rest); \
+      EIGHT(OF_INVERSE, TO)                                            \
+    } else {                                                           \
+      EIGHT(OF_TWO, READ_number, TO(x / y))                            \
+    }                                                                  \
+    NEXT;                                                              \
+  }
+#else
+#define DIVIDE(name, TO) TWO(name, number, TO(x / y))
+#endif
+DIVIDE(divide, TO_SELF)
+DIVIDE(divide_to_f16, TO_F16)
+DIVIDE(divide_to_bf16, TO_BF16)
 
 /* ---- Steps of one operand ---- */
 
@@ -166,33 +211,21 @@ ONE(round_bf16, vf_of_bf16(vf_to_bf16(x)))
 
 ONE(settle_bf16, settled(x))
 
-#define SAVE(k, ...) vf_store((float *)s->work + (k)*VW, a##k);
-#define TAKE(k, ...) a##k = vf_load((float *)s->work + (k)*VW);
+/* Powers to one number, where they need no logarithm. */
+ONE(power_cube, vf_cube(x))
+ONE(power_fourth, vf_fourth(x))
+ONE(power_root, vf_root(x))
 
-/* Functions of many instructions, whose constants fill the registers: four vectors at a time, which
- * the compiler interleaves, so that no instruction waits for the one before. */
-#define LONG(name)                                                                    \
-  STEP(name) {                                                                        \
-    float *at = (float *)s->work;                                                     \
-    EIGHT(SAVE, )                                                                     \
-    for (int k = 0; k < 2; k++, at += 4 * VW) {                                       \
-      vf v0 = vf_load(at), v1 = vf_load(at + VW), v2 = vf_load(at + 2 * VW),          \
-         v3 = vf_load(at + 3 * VW);                                                   \
-      v0 = vf_##name(v0), v1 = vf_##name(v1), v2 = vf_##name(v2), v3 = vf_##name(v3); \
-      vf_store(at, v0), vf_store(at + VW, v1), vf_store(at + 2 * VW, v2);             \
-      vf_store(at + 3 * VW, v3);                                                      \
-    }                                                                                 \
-    EIGHT(TAKE, )                                                                     \
-    NEXT;                                                                             \
-  }
-LONG(exp)
-LONG(sigmoid)
-LONG(tanh)
-LONG(erf)
+ONE(exp, vf_exp(x))
+ONE(sigmoid, vf_sigmoid(x))
+ONE(tanh, vf_tanh(x))
+ONE(erf, vf_erf(x))
 
 /* ---- Others ---- */
 
 /* Kernels of their own, over memory. */
+#define SAVE(k, ...) vf_store((float *)s->work + (k)*VW, a##k);
+#define TAKE(k, ...) a##k = vf_load((float *)s->work + (k)*VW);
 STEP(unary) {
   EIGHT(SAVE, )
   MX_KERNEL(unary)((mx_unary_op)s->code, MX_FLOAT32, s->work, s->work, BLOCK);
@@ -330,6 +363,9 @@ STEP(done) {
   W(load_bool)                                 \
   W(load_number)                               \
   MX_FUSED_UNARY(NO_OPERAND)                   \
+  W(power_cube)                                \
+  W(power_fourth)                              \
+  W(power_root)                                \
   W(unary)                                     \
   W(store_f16)                                 \
   W(store_bool) W(stream_lanes) W(choose) W(choose_first) W(choose_other) MX_FUSED_TESTS(ONE_WAY)
@@ -432,11 +468,30 @@ static void divide_by_number(bound *s) {
   uint32_t bits;
   memcpy(&bits, &s->number, sizeof bits);
   uint32_t exponent = bits >> 23 & 0xff;
-  if ((bits & 0x7fffff) || exponent < 1 || exponent > 253) return;
+  if (bits & 0x7fffff) {
+    s->invertible = exponent >= 127 - 20 && exponent <= 127 + 20;
+    s->inverse = 1 / s->number;
+    s->inverse_rest = (float)(1 / (double)s->number - s->inverse);
+    return;
+  }
+  if (exponent < 1 || exponent > 253) return;
   s->number = 1 / s->number;
   s->way = s->way == WAY_divide_number          ? WAY_multiply_number
            : s->way == WAY_divide_to_f16_number ? WAY_multiply_to_f16_number
                                                 : WAY_multiply_to_bf16_number;
+}
+
+/* As power_f32 of binary.c, to the bit. */
+static void raise_to_number(bound *s) {
+  const struct {
+    float number;
+    way way;
+  } quick[] = {{2, WAY_square}, {3, WAY_power_cube}, {4, WAY_power_fourth}, {0.5f, WAY_power_root}};
+  for (unsigned k = 0; k < sizeof quick / sizeof *quick; k++)
+    if (s->number == quick[k].number) s->way = quick[k].way;
+  if (s->number != -1) return;
+  s->way = WAY_divide_of_number;
+  s->number = 1;
 }
 
 static bool has_operand(int op) { return op < MX_FUSED_abs || op > MX_FUSED_settle_bf16; }
@@ -450,6 +505,7 @@ static void bind_step(const frame *f, mx_fused_step from, bound *s) {
     s->way = row[NUMBER];
     s->number = number_at(f->at[from.a], kind);
     if (from.op >= MX_FUSED_divide && from.op <= MX_FUSED_divide_to_bf16) divide_by_number(s);
+    if (from.op == MX_FUSED_binary && from.code == MX_BINARY_power) raise_to_number(s);
   } else if (from.a < 0 || !f->advance[from.a]) {
     s->a = find_lanes(f, from.a, &s->a_step);
   } else {

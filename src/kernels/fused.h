@@ -61,7 +61,7 @@
   S(to_truth)  /* whether a number is not 0 */    \
   S(round_f16) /* to a number that float16 has */ \
   S(round_bf16)                                   \
-  S(settle_bf16) /* the same for what arithmetic makes of bfloat16 numbers */
+  S(settle_bf16) /* the same for what steps above make of bfloat16 numbers */
 #define MX_FUSED_OTHER(S)                                                         \
   S(load)         /* acc = a */                                                   \
   S(stage)        /* slot b = a */                                                \

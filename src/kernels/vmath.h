@@ -49,12 +49,6 @@ V_INLINE vf vf_exp(vf x) {
 #endif
 }
 
-/* 1 / (1 + e^-x), with the small side relative to itself. */
-V_INLINE vf vf_sigmoid(vf x) {
-  vf e = vf_exp(-vf_abs(x));
-  return vf_select(x < 0.f, e, vf_set(1.f)) / (1.f + e);
-}
-
 /* 1 / x to about an ulp, for x of at least 1; 0 for infinity. */
 V_INLINE vf vf_reciprocal(vf x) {
 #if defined(__AVX512F__)
@@ -66,6 +60,66 @@ V_INLINE vf vf_reciprocal(vf x) {
 #endif
 }
 
+/* 1 / (1 + e^-x), with the small side relative to itself. */
+V_INLINE vf vf_sigmoid(vf x) {
+  vf e = vf_exp(-vf_abs(x));
+  vf above = vf_select(x < 0.f, e, vf_set(1.f)), below = 1.f + e;
+#if defined(__AVX512F__)
+  vf r = vf_reciprocal(below), y = above * r;
+  return vf_fma(vf_fma(-below, y, above), r, y);
+#else
+  return above / below;
+#endif
+}
+
+#if defined(__AVX512F__)
+/* Odd functions by polynomials, one for each of 16 pieces of the positive axis, whose coefficients
+ * lie in registers: c[0] + t c[1] + ... about the piece's middle. The piece that begins at 0 is the
+ * one where c[0] is 0, and there t takes its place; elsewhere t is below c[0]. */
+V_INLINE vf vf_pick(const float *table, vi index) {
+  return (vf)_mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
+}
+V_INLINE vf vf_piecewise(const float (*c)[16], int count, vi piece, vf t) {
+  vf p = vf_pick(c[count - 1], piece);
+  _Pragma("GCC unroll 8") for (int k = count - 2; k > 0; k--) p =
+      vf_fma(p, t, vf_pick(c[k], piece));
+  return vf_fma(p, t, vf_at_least(t, vf_pick(c[0], piece)));
+}
+
+/* Pieces: halves of octaves from 1/8 to 9.02, from where on float32 has 1; two below. */
+static const float tanh_pieces[7][16] = {
+    {0.986614287f, 0.998177886f, 0.999919891f, 0.999998987f, 0.99999994f, 0, 0, 0.108940929f,
+     0.154990733f, 0.215326339f, 0.302709728f, 0.411570042f, 0.554599702f, 0.703905582f,
+     0.848283648f, 0.941375554f},
+    {0.0265922491f, 0.00364088477f, 0.00016046055f, 2.01748071e-06f, 1.65604902e-07f, 0,
+     1.74366147e-11f, 0.988131881f, 0.975977898f, 0.95363456f, 0.908366799f, 0.830610096f,
+     0.692419171f, 0.5045169f, 0.280414879f, 0.113812096f},
+    {-0.0262358524f, -0.00363383605f, -0.000160819109f, -1.9732488e-06f, -1.75216928e-06f, 0,
+     -1.34162201e-08f, -0.107593857f, -0.151307553f, -0.205330804f, -0.274968266f, -0.341793507f,
+     -0.383998394f, -0.355107754f, -0.237872422f, -0.107143797f},
+    {0.017018564f, 0.00241284701f, 0.000105053128f, 1.35850178e-06f, 1.09042567e-07f, 0,
+     -0.333331674f, -0.317800701f, -0.302006125f, -0.273623288f, -0.219529003f, -0.136180744f,
+     -0.0178188793f, 0.0818065926f, 0.108318493f, 0.0629232377f},
+    {-0.00805301592f, -0.00120090612f, -5.11895705e-05f, -7.08674975e-07f, 1.61331864e-05f, 0,
+     -7.57176967e-05f, -0.513167441f, 0.20092769f, 0.0957252309f, 0.156305999f, 0.128793284f,
+     0.13545306f, 0.0566370003f, -0.0125538558f, -0.0233718287f},
+    {0.00288416818f, 0.000486837525f, 2.49249752e-05f, 2.41103152e-07f, 2.97733056e-08f, 0,
+     0.134900287f, 0.660876155f, 0.224164933f, 0.0491414107f, 0.0401631854f, -0.00443982985f,
+     -0.0560593307f, -0.0586360097f, -0.0195983257f, 0.00356100011f},
+    {-0.000693979266f, -0.000149975313f, -9.3938479e-06f, -1.43216297e-07f, -4.1363568e-05f, 0,
+     -0.014980413f, 1580.66479f, -67.5375824f, 21.2410908f, 0.191790387f, 6.92980433f,
+     0.0663860813f, 0.189590678f, 0.0148323039f, 0.000596834871f},
+};
+static const float tanh_middles[16] = {2.5f,   3.5f,      5.0625f,  7.25f,    8.5f,    0,
+                                       0,      0.109375f, 0.15625f, 0.21875f, 0.3125f, 0.4375f,
+                                       0.625f, 0.875f,    1.25f,    1.75f};
+V_INLINE vf vf_tanh(vf x) {
+  vf a = vf_at_most(vf_abs(x), vf_set(9.02f));
+  vi piece = (vi)vf_at_least(a, vf_set(0x1p-4f)) >> 22;
+  vf t = a - vf_pick(tanh_middles, piece);
+  return vf_copysign(vf_piecewise(tanh_pieces, 7, piece, t), x);
+}
+#else
 V_INLINE vf vf_tanh(vf x) {
   vf a = vf_abs(x), z = x * x;
   vf near = VF_POLY(z, -0.333332819f, 0.133314422f, -0.0537397122f, 0.0206390787f, -0.00570497836f);
@@ -73,6 +127,7 @@ V_INLINE vf vf_tanh(vf x) {
   vf far = 1.f - vf_reciprocal(0.5f * vf_exp(a + a) + 0.5f);
   return vf_copysign(vf_select(a < 0.625f, near, far), x);
 }
+#endif
 
 /* x = 2^k (1 + f) with f in [sqrt(1/2) - 1, sqrt(2) - 1) */
 V_INLINE vf vf_log(vf x) {
@@ -129,6 +184,35 @@ V_INLINE vf vf_sin_from(vf x, int quadrant) {
 V_INLINE vf vf_sin(vf x) { return vf_sin_from(x, 0); }
 V_INLINE vf vf_cos(vf x) { return vf_sin_from(x, 1); }
 
+#if defined(__AVX512F__)
+/* Pieces: 1/4 wide, about multiples of it, until 3.875, from where on it is 1 within an ulp. */
+static const float erf_pieces[6][16] = {
+    {0, 0.276326388f, 0.520499885f, 0.711155653f, 0.842700779f, 0.92290014f, 0.966105163f,
+     0.986671686f, 0.995322287f, 0.998537302f, 0.999593019f, 0.999899387f, 0.999977887f,
+     0.999995708f, 0.999999285f, 0.999999881f},
+    {0.128379166f, 1.06001425f, 0.87878269f, 0.642931044f, 0.415107489f, 0.236521125f, 0.118930288f,
+     0.0527749956f, 0.0206669848f, 0.00714231888f, 0.00217828434f, 0.000586277223f, 0.000139253054f,
+     2.91890246e-05f, 5.39942675e-06f, 9.6942972e-07f},
+    {3.11222522e-07f, -0.264998943f, -0.439388603f, -0.482204586f, -0.4151012f, -0.29565984f,
+     -0.178406075f, -0.0923648924f, -0.041345235f, -0.0160793103f, -0.00543089909f, -0.0016167711f,
+     -0.000406076462f, -0.000100542595f, -3.30282019e-05f, 5.54929193e-06f},
+    {-0.376142591f, -0.309194684f, -0.146496072f, 0.0267905761f, 0.13836889f, 0.167534903f,
+     0.138752848f, 0.0901580602f, 0.048223488f, 0.0217246674f, 0.00835000165f, 0.00276031275f,
+     0.000789051352f, 0.000195788933f, 4.2288164e-05f, 1.17181626e-05f},
+    {0.000293469231f, 0.126088426f, 0.182141006f, 0.150667325f, 0.0688553825f, -0.00529184798f,
+     -0.0436208919f, -0.0474117659f, -0.033722043f, -0.0185508989f, -0.00960659236f,
+     -0.00299759745f, -0.00179791474f, 6.9944319e-05f, 0.000828500371f, -0.00061051501f},
+    {0.110955045f, 0.080910027f, 0.00913502648f, -0.0529673286f, -0.0688953102f, -0.0470779054f,
+     -0.0149857337f, 0.00648452016f, 0.0130062178f, 0.0106406612f, 0.0061307475f, 0.0027705722f,
+     0.00102563808f, 0.000317718863f, 8.34754464e-05f, -0.000480987597f},
+};
+V_INLINE vf vf_erf(vf x) {
+  vf a = vf_at_most(vf_abs(x), vf_set(0x1.effffep1f));
+  vf whole = a + 0x1p21f; /* whose last bits count quarters */
+  vf t = a - (whole - 0x1p21f);
+  return vf_copysign(vf_piecewise(erf_pieces, 6, (vi)whole, t), x);
+}
+#else
 V_INLINE vf vf_erf(vf x) {
   vf a = vf_abs(x), z = x * x;
   vf near = VF_POLY(z, 0.128379167f, -0.376126332f, 0.112836872f, -0.0268589414f, 0.00519990649f,
@@ -140,6 +224,7 @@ V_INLINE vf vf_erf(vf x) {
   vf far = 1.f - vf_exp(vf_fma(t, p, -t));
   return vf_copysign(vf_select(a < 0.92f, near, far), x);
 }
+#endif
 
 V_INLINE vf vf_rsqrt(vf x) { return 1.f / vf_sqrt(x); }
 
@@ -448,6 +533,36 @@ V_INLINE vf vf_arctan2(vf y, vf x) {
                    vd_arctan2_plain(vd_high(y), vd_high(x)));
   return vf_join(vd_arctan2(vd_low(y), vd_low(x)), vd_arctan2(vd_high(y), vd_high(x)));
 }
+
+/* x^3 and x^4 to half an ulp and a little. */
+V_INLINE vf vf_cube_wide(vf x) {
+  vd low = vd_low(x), high = vd_high(x);
+  return vf_join(low * low * low, high * high * high);
+}
+V_INLINE vf vf_fourth_wide(vf x) {
+  vd low = vd_low(x), high = vd_high(x);
+  low *= low, high *= high;
+  return vf_join(low * low, high * high);
+}
+#if defined(__FMA__) || defined(__aarch64__)
+/* The square's rounding error is known, unless results come near the least of numbers. What the
+ * square is held below, its powers overflow beyond. */
+V_INLINE vf vf_cube(vf x) {
+  if (__builtin_expect(vi_any(vf_abs(x) < 0x1p-33f), 0)) return vf_cube_wide(x);
+  vf square = vf_at_most(x * x, vf_set(0x1p90f)), rest = vf_fma(x, x, -square);
+  return vf_fma(square, x, rest * x);
+}
+V_INLINE vf vf_fourth(vf x) {
+  if (__builtin_expect(vi_any(vf_abs(x) < 0x1p-25f), 0)) return vf_fourth_wide(x);
+  vf square = vf_at_most(x * x, vf_set(0x1p70f)), rest = vf_fma(x, x, -square);
+  return vf_fma(square, square, square * (rest + rest));
+}
+#else
+V_INLINE vf vf_cube(vf x) { return vf_cube_wide(x); }
+V_INLINE vf vf_fourth(vf x) { return vf_fourth_wide(x); }
+#endif
+/* x^0.5, which differs from the square root at -0 and -inf. */
+V_INLINE vf vf_root(vf x) { return vf_select(x == -INFINITY, vf_set(INFINITY), vf_sqrt(x + 0.f)); }
 
 /* Most bases are positive, and then nothing is special. */
 V_INLINE vd vd_power_plain(vd x, vd y) { return vd_exp(y * vd_log_positive(x)); }

@@ -206,7 +206,12 @@ static bool is_exact(const cp_op *op) {
 }
 static bool is_arithmetic(const cp_op *op) {
   mx_tile_step step = step_of(op);
-  return (step.kind == MX_STEP_UNARY && (step.op == MX_UNARY_square || step.op == MX_UNARY_sqrt)) ||
+  static const bool unary[MX_UNARY_COUNT] = {
+      [MX_UNARY_square] = true,  [MX_UNARY_sqrt] = true, [MX_UNARY_rsqrt] = true,
+      [MX_UNARY_exp] = true,     [MX_UNARY_erf] = true,  [MX_UNARY_tanh] = true,
+      [MX_UNARY_sigmoid] = true,
+  };
+  return (step.kind == MX_STEP_UNARY && unary[step.op]) ||
          (step.kind == MX_STEP_BINARY && binary_steps[step.op][0] <= MX_FUSED_divide);
 }
 

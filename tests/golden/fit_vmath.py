@@ -96,6 +96,45 @@ erfc = lambda t: np.array([math.erfc(v) for v in t])
 fit("erf: log(1 - erf(t)) = -t + t p(t), 0.92 < t < 4", lambda t: (np.log(erfc(t)) + t) / t, 0.91, 4.0, 6,
     lambda t: t * erfc(t) / (1 - erfc(t)), digits=9)
 
+
+def pieces(name, f, bounds, degree, lift=lambda t, last: 0):
+    """f(c + t) = c0 + t (c1 + t (...)) on each of the pieces (c, lo, hi), whose coefficients are
+    rounded to float32 one after the other, what is left being fitted anew. About c = 0 it is
+    f - t that is fitted."""
+    worst, table = 0, []
+    for c, lo, hi in bounds:
+        t = (lo + hi) / 2 - c + (hi - lo) / 2 * np.cos(np.pi * (np.arange(800) + 0.5) / 800)
+        h, whole = np.abs(t).max(), f(c + t)
+        left = whole - t if c == 0 else whole + lift(t, hi == bounds[-1][2])
+        s = 2.0**24 / whole if c == 0 else 1 / np.spacing(whole.astype(np.float32)).astype(float)
+        coefficients = [0.0] if c == 0 else []
+        for first in range(len(coefficients), degree + 1):
+            V = np.stack([(t / h) ** k for k in range(first, degree + 1)], 1)
+            w, best = np.ones_like(t), None
+            for _ in range(80):
+                r = np.sqrt(w) * s
+                p = np.linalg.lstsq(V * r[:, None], left * r, rcond=None)[0]
+                err = np.abs(V @ p - left) * s
+                if best is None or err.max() < best[0]:
+                    best = (err.max(), p)
+                w *= err / err.max() + 1e-3
+                w /= w.mean()
+            coefficients.append(float(np.float32(best[1][0] / h**first)))
+            left = left - coefficients[-1] * t**first
+        worst = max(worst, np.abs(left * s).max())
+        table.append(coefficients)
+    print(f"{name}: error {worst:.2f} ulp before rounding")
+    for row in np.array(table).T:
+        print("    " + ", ".join(f"{v:.9g}" for v in row))
+
+
+quarter = [(j / 4, max(j / 4 - 0.125, 0), j / 4 + 0.125) for j in range(16)]
+pieces("erf in pieces", erf, quarter, 5, lambda t, last: 2.2e-8 * (t + 0.125) * 4 * last)
+halves = [(2.0**e * (1 + h / 2), 2.0**e * (1.5 + h / 2)) for e in range(-4, 4) for h in (0, 1)][:-1]
+middles = {0.0625: 0, 4: 5.0625, 6: 7.25, 8: 8.5}  # from 6 on t must be below tanh of the middle
+pieces("tanh in pieces, from 0 and 0.09375", np.tanh,
+       [(middles.get(lo, (lo + hi) / 2), 0 if lo == 0.0625 else lo, min(hi, 9.02)) for lo, hi in halves], 6)
+
 # float64 lanes
 fit("exp64: r + r^2 p(r) = expm1(r)", lambda r: (np.expm1(X(r)) - r) / X(r) ** 2, -h, h, 7, lambda r: r)
 s1 = (math.sqrt(2) - 1) / (math.sqrt(2) + 1)
