@@ -1,5 +1,8 @@
 /* Functions of one operand. Floats go through the vector functions of vmath.h, float64 and
  * complex64 through libm; 16-bit floats are widened to float32 a block at a time. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("schedule-insns", "sched-pressure")
+#endif
 #include "kernels/unary.h"
 #include "kernels/complex.h"
 #include "kernels/loop.h"
@@ -57,6 +60,28 @@ PLAIN(logical_not_bool, uint8_t, uint8_t, !x)
     }                                                            \
   }
 #define VECTOR_OF(name) VECTOR(name, vf_##name(x))
+
+/* The same for functions whose instructions wait for one another, and are more than the CPU looks
+ * ahead: several vectors at a time, which the compiler interleaves. */
+#if defined(__AVX512F__)
+#define GROUP 8
+#else
+#define GROUP 4
+#endif
+#define VECTORS_OF(name)                                                                      \
+  VECTOR(name##_last, vf_##name(x))                                                           \
+  static void name##_f32(void *out, const void *in, int64_t n) {                              \
+    const float *a = in;                                                                      \
+    float *d = out;                                                                           \
+    int64_t i = 0;                                                                            \
+    for (; i + GROUP * VW <= n; i += GROUP * VW) {                                            \
+      vf x[GROUP];                                                                            \
+      _Pragma("GCC unroll 8") for (int k = 0; k < GROUP; k++) x[k] = vf_load(a + i + k * VW); \
+      _Pragma("GCC unroll 8") for (int k = 0; k < GROUP; k++) x[k] = vf_##name(x[k]);         \
+      _Pragma("GCC unroll 8") for (int k = 0; k < GROUP; k++) vf_store(d + i + k * VW, x[k]); \
+    }                                                                                         \
+    name##_last_f32(d + i, a + i, n - i);                                                     \
+  }
 VECTOR_OF(abs)
 VECTOR_OF(arccos)
 VECTOR_OF(arccosh)
@@ -67,9 +92,9 @@ VECTOR_OF(arctanh)
 VECTOR_OF(ceil)
 VECTOR_OF(cos)
 VECTOR_OF(cosh)
-VECTOR_OF(erf)
+VECTORS_OF(erf)
 VECTOR_OF(erfinv)
-VECTOR_OF(exp)
+VECTORS_OF(exp)
 VECTOR_OF(expm1)
 VECTOR_OF(floor)
 VECTOR_OF(log)
@@ -77,12 +102,12 @@ VECTOR_OF(log10)
 VECTOR_OF(log1p)
 VECTOR_OF(log2)
 VECTOR_OF(rsqrt)
-VECTOR_OF(sigmoid)
+VECTORS_OF(sigmoid)
 VECTOR_OF(sin)
 VECTOR_OF(sinh)
 VECTOR_OF(sqrt)
 VECTOR_OF(tan)
-VECTOR_OF(tanh)
+VECTORS_OF(tanh)
 VECTOR(round, vf_rint(x))
 VECTOR(square, x *x)
 VECTOR(negative, -x)

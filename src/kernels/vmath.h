@@ -49,27 +49,10 @@ V_INLINE vf vf_exp(vf x) {
 #endif
 }
 
-/* 1 / x to about an ulp, for x of at least 1; 0 for infinity. */
-V_INLINE vf vf_reciprocal(vf x) {
-#if defined(__AVX512F__)
-  x = vf_at_most(x, vf_set(0x1p100f));
-  vf r = (vf)_mm512_rcp14_ps((__m512)x);
-  return vf_fma(r, vf_fma(-x, r, vf_set(1.f)), r);
-#else
-  return 1.f / x;
-#endif
-}
-
 /* 1 / (1 + e^-x), with the small side relative to itself. */
 V_INLINE vf vf_sigmoid(vf x) {
   vf e = vf_exp(-vf_abs(x));
-  vf above = vf_select(x < 0.f, e, vf_set(1.f)), below = 1.f + e;
-#if defined(__AVX512F__)
-  vf r = vf_reciprocal(below), y = above * r;
-  return vf_fma(vf_fma(-below, y, above), r, y);
-#else
-  return above / below;
-#endif
+  return vf_select(x < 0.f, e, vf_set(1.f)) / (1.f + e);
 }
 
 #if defined(__AVX512F__)
@@ -124,7 +107,7 @@ V_INLINE vf vf_tanh(vf x) {
   vf a = vf_abs(x), z = x * x;
   vf near = VF_POLY(z, -0.333332819f, 0.133314422f, -0.0537397122f, 0.0206390787f, -0.00570497836f);
   near = vf_fma(x * z, near, x);
-  vf far = 1.f - vf_reciprocal(0.5f * vf_exp(a + a) + 0.5f);
+  vf far = 1.f - 1.f / (0.5f * vf_exp(a + a) + 0.5f);
   return vf_copysign(vf_select(a < 0.625f, near, far), x);
 }
 #endif
