@@ -43,11 +43,55 @@ V_INLINE void pack_square(const mx_gemm_source *s, int64_t first, int64_t at, in
       vf_store_part(out + j * width, v[j], width % VW);
 }
 
+#if defined(__AVX512F__)
+/* Sixteen rows or twelve, four k of each: loads put four rows' quarters side by side, and the turn
+ * that is left stays within quarters. `keep` masks the lanes of a column. */
+V_INLINE void pack_quarter(const float *from, int64_t stride, int rows, __mmask16 keep, float *out,
+                           int width) {
+  __m512 v[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    const float *row = from + i * stride;
+    v[i] = _mm512_castps128_ps512(_mm_loadu_ps(row));
+    v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x00f0, _mm_loadu_ps(row + 4 * stride));
+    v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x0f00, _mm_loadu_ps(row + 8 * stride));
+    if (rows == 16)
+      v[i] = _mm512_mask_broadcast_f32x4(v[i], 0xf000, _mm_loadu_ps(row + 12 * stride));
+  }
+  __m512d low = (__m512d)_mm512_unpacklo_ps(v[0], v[1]),
+          high = (__m512d)_mm512_unpackhi_ps(v[0], v[1]);
+  __m512d low2 = (__m512d)_mm512_unpacklo_ps(v[2], v[3]),
+          high2 = (__m512d)_mm512_unpackhi_ps(v[2], v[3]);
+  _mm512_mask_storeu_ps(out, keep, (__m512)_mm512_unpacklo_pd(low, low2));
+  _mm512_mask_storeu_ps(out + width, keep, (__m512)_mm512_unpackhi_pd(low, low2));
+  _mm512_mask_storeu_ps(out + 2 * width, keep, (__m512)_mm512_unpacklo_pd(high, high2));
+  _mm512_mask_storeu_ps(out + 3 * width, keep, (__m512)_mm512_unpackhi_pd(high, high2));
+}
+
+/* Rows [at, at + rows) of a panel, if they are whole; how much of k is done. */
+V_INLINE int64_t pack_quarters(const mx_gemm_source *s, int64_t first, int64_t rows, int width,
+                               float *out) {
+  const float *from = (const float *)s->data + first * s->stride;
+  int64_t k = 0;
+  if (rows == 16)
+    for (; k + 4 <= s->k; k += 4)
+      pack_quarter(from + k, s->stride, 16, 0xffff, out + k * width, width);
+  else if (rows == 12)
+    for (; k + 4 <= s->k; k += 4)
+      pack_quarter(from + k, s->stride, 12, 0x0fff, out + k * width, width);
+  return k;
+}
+#endif
+
 /* A panel whose rows are contiguous along k. */
 V_INLINE void pack_rows(const mx_gemm_source *s, int64_t first, int64_t rows, int width,
                         mx_dtype dtype, float *out) {
   for (int64_t i = 0; i < rows; i += VW) {
     int64_t n = rows - i < VW ? rows - i : VW, k = 0;
+#if defined(__AVX512F__)
+    if (dtype == MX_FLOAT32 && n == (width - i < VW ? width - i : VW))
+      k = pack_quarters(s, first + i, n, width, out + i);
+#endif
     for (; k + VW <= s->k; k += VW) pack_square(s, first, i, n, k, VW, width, dtype, out);
     if (k < s->k) pack_square(s, first, i, n, k, (int)(s->k - k), width, dtype, out);
   }
