@@ -15,12 +15,14 @@
 #define MOST_COLUMNS 4096 /* of b */
 #define TILE_COLUMNS 256  /* their panels stay in the second cache */
 #define TILE_ROWS 240
-#define MOST_HELD (4 << 20) /* numbers of a, packed through all of k */
+#define MOST_HELD (8 << 20) /* numbers of a, packed through all of k */
 #define MOST_WIDTH 32       /* of a panel of b */
 #define FEW 4               /* rows or columns that go to the kernels for vectors */
 #define STRIP_ROWS 36       /* rows of a up to which b is read panel by panel, each used at once */
 #define STRIP_DEPTH 512     /* of such a panel, which stays in the caches of its core */
 #define SMALL (1 << 16)     /* multiplications not worth a second thread */
+#define IN_PLACE_DEPTH 320  /* of products that read their matrices where they stand */
+#define IN_PLACE_BYTES (384 << 10) /* of b, which stays in the second cache */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
@@ -96,25 +98,35 @@ static void multiply(void *context, int64_t begin, int64_t end) {
   }
 }
 
+/* Whether sums are of out's type. */
+static bool in_place(const mx_gemm_product *p) {
+  return p->dtype == MX_FLOAT32 || p->dtype == MX_FLOAT64;
+}
+
+/* Whether sums are what is asked for. */
+static bool is_plain(const mx_gemm_product *p) { return in_place(p) && p->alpha == 1 && !p->c; }
+
+/* What blocks that begin at row i and column c have in common. */
+static mx_gemm_block block_of(const mx_gemm_product *p, int64_t i, int64_t c) {
+  return (mx_gemm_block){.out = element(p->out, i * p->out_row + c, p->dtype),
+                         .out_ld = p->out_row,
+                         .dtype = p->dtype,
+                         .c = p->c ? element(p->c, i * p->c_row + c * p->c_column, p->dtype) : NULL,
+                         .c_row = p->c_row,
+                         .c_column = p->c_column,
+                         .alpha = p->alpha,
+                         .beta = p->beta};
+}
+
 /* Rows [i, i + m) by columns [c, c + n), through all of k. */
 static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, void *sums,
                           int64_t depth) {
   const mx_gemm_product *p = j->p;
-  bool in_place = p->dtype == MX_FLOAT32 || p->dtype == MX_FLOAT64;
-  bool plain = in_place && p->alpha == 1 && !p->c;
   j->a = (mx_gemm_source){NULL, p->dtype, m, 0, p->a_row, p->a_column};
   j->b = (mx_gemm_source){NULL, p->dtype, n, 0, p->b_column, p->b_row};
-  j->block =
-      (mx_gemm_block){.m = m * j->twofold,
-                      .n = n,
-                      .out = element(p->out, i * p->out_row + c, p->dtype),
-                      .out_ld = p->out_row,
-                      .dtype = p->dtype,
-                      .c = p->c ? element(p->c, i * p->c_row + c * p->c_column, p->dtype) : NULL,
-                      .c_row = p->c_row,
-                      .c_column = p->c_column,
-                      .alpha = p->alpha,
-                      .beta = p->beta};
+  j->block = block_of(p, i, c);
+  j->block.m = m * j->twofold;
+  j->block.n = n;
   j->block.sums = sums ? sums : j->block.out;
   j->block.sums_ld = sums ? n : p->out_row;
   j->a_panels = pieces(j->block.m, j->sizes.mr);
@@ -133,7 +145,7 @@ static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, vo
     j->b.data = element(p->b, c * p->b_column + k * p->b_row, p->dtype);
     j->block.k = j->a.k * j->twofold;
     j->block.first = k == 0;
-    j->block.finish = k + depth >= p->k && !plain;
+    j->block.finish = k + depth >= p->k && !is_plain(p);
     mx_pool_run(j->a_panels + j->b_panels, alone, pack, j);
     mx_pool_run(j->tiles_down * across, alone, multiply, j);
   }
@@ -148,97 +160,119 @@ static int64_t depth_for(const job *j) {
   return j->opened ? round_up(depth, j->opened->granule) : depth;
 }
 
-/* An opened b the other way round, where there are columns enough for all threads: rows of a are
- * packed through all of k, and each thread opens some columns of b for itself, a block of k at a
- * time, and multiplies them with all those rows while they are in its second cache. */
+/* Where there are columns enough for all threads: rows of a are packed through all of k, and each
+ * thread packs some columns of b for itself, a block of k at a time, and multiplies them with all
+ * those rows while they are in its second cache. */
 typedef struct {
   job *j;
-  int64_t i, rows, depth, columns; /* rows of a from i on; columns of a strip */
-  char *scratch;                   /* of each thread: the strip's panels, then its sums */
+  int64_t i, rows, depth; /* rows of a from i on */
+  char *scratch;          /* of each thread: a strip's panels, then its sums */
   size_t scratch_bytes, panel_bytes;
   bool separate;
   _Atomic bool *taken; /* [threads] */
 } columns_job;
 
+/* Panels of a through all of k, whose rows are read from end to end; a block's panels stand after
+ * those of the one before. */
 static void pack_rows(void *context, int64_t begin, int64_t end) {
-  const job *j = context;
-  mx_k->gemm_pack(&j->a, j->sizes.mr, begin, end, true, j->a_packed);
+  const columns_job *s = context;
+  const mx_gemm_product *p = s->j->p;
+  int64_t height = s->j->a_panels * s->j->sizes.mr * s->j->twofold;
+  for (int64_t panel = begin; panel < end; panel++)
+    for (int64_t k = 0; k < p->k; k += s->depth) {
+      mx_gemm_source a = {element(p->a, s->i * p->a_row + k * p->a_column, p->dtype),
+                          p->dtype,
+                          s->rows,
+                          least(s->depth, p->k - k),
+                          p->a_row,
+                          p->a_column};
+      mx_k->gemm_pack(&a, s->j->sizes.mr, panel, panel + 1, true,
+                      s->j->a_packed + (size_t)(height * k) * number(s->j));
+    }
 }
 
-static void multiply_columns(const columns_job *s, int64_t c, char *scratch) {
+static void pack_strip(job *own, int64_t c, int64_t n, int64_t k, int64_t depth) {
+  const mx_gemm_product *p = own->p;
+  own->column_begin = c;
+  own->k_begin = k;
+  own->b = (mx_gemm_source){NULL, p->dtype, n, depth, p->b_column, p->b_row};
+  if (own->opened) {
+    pack_opened(own, 0, pieces(n, own->sizes.nr));
+    return;
+  }
+  own->b.data = element(p->b, c * p->b_column + k * p->b_row, p->dtype);
+  mx_k->gemm_pack(&own->b, own->sizes.nr, 0, pieces(n, own->sizes.nr), false, own->b_packed);
+}
+
+static void multiply_strip(const columns_job *s, int64_t c, int64_t n, char *scratch) {
   const mx_gemm_product *p = s->j->p;
-  int64_t n = least(s->columns, p->n - c), a_rows = s->j->a_panels * s->j->sizes.mr;
+  int64_t a_rows = s->j->a_panels * s->j->sizes.mr, twofold = s->j->twofold;
   job own = *s->j;
   own.b_packed = scratch;
-  own.column_begin = c;
-  mx_gemm_block block = {.m = s->rows,
-                         .n = n,
-                         .b = scratch,
-                         .out = element(p->out, s->i * p->out_row + c, p->dtype),
-                         .out_ld = p->out_row,
-                         .dtype = p->dtype,
-                         .alpha = p->alpha};
+  mx_gemm_block block = block_of(p, s->i, c);
+  block.m = s->rows * twofold;
+  block.n = n;
+  block.b = scratch;
   block.sums = s->separate ? scratch + s->panel_bytes : block.out;
   block.sums_ld = s->separate ? n : p->out_row;
   for (int64_t k = 0; k < p->k; k += s->depth) {
-    own.k_begin = k;
-    own.b.count = n;
-    own.b.k = block.k = least(s->depth, p->k - k);
-    pack_opened(&own, 0, pieces(n, own.sizes.nr));
-    block.a = own.a_packed + (size_t)(a_rows * k) * sizeof(float);
+    int64_t depth = least(s->depth, p->k - k);
+    pack_strip(&own, c, n, k, depth);
+    block.k = depth * twofold;
+    block.a = own.a_packed + (size_t)(a_rows * k * twofold) * number(&own);
     block.first = k == 0;
-    block.finish = k + s->depth >= p->k && p->dtype != MX_FLOAT32;
+    block.finish = k + s->depth >= p->k && !is_plain(p);
     mx_k->gemm_block(&block);
   }
 }
 
+/* Columns in panels. */
 static void run_columns(void *context, int64_t begin, int64_t end) {
   columns_job *s = context;
+  int64_t nr = s->j->sizes.nr, last = least(end * nr, s->j->p->n), n;
   int slot = 0;
   while (atomic_exchange(&s->taken[slot], true)) slot = (slot + 1) % mx_pool_threads();
-  for (int64_t t = begin; t < end; t++)
-    multiply_columns(s, t * s->columns, s->scratch + (size_t)slot * s->scratch_bytes);
+  for (int64_t c = begin * nr; c < last; c += n) {
+    n = least(s->j->tile_columns, last - c);
+    multiply_strip(s, c, n, s->scratch + (size_t)slot * s->scratch_bytes);
+  }
   atomic_store(&s->taken[slot], false);
 }
 
-/* Columns of a strip, or 0 where there are too few for this way. */
-static int64_t strip_columns(const mx_gemm_product *p, const job *j) {
-  int64_t each = p->n / (2 * mx_pool_threads()) / j->sizes.nr * j->sizes.nr;
-  return each < 2 * j->sizes.nr || p->m * p->n * p->k < SMALL ? 0 : least(each, j->tile_columns);
+static bool has_columns(const mx_gemm_product *p, const job *j) {
+  return p->n >= 4 * mx_pool_threads() * j->sizes.nr && p->m * p->n * p->k >= SMALL;
+}
+
+/* Wide strips, for each reads all of a; as many for every thread. */
+static int64_t strip_columns(int64_t n, int64_t nr) {
+  int64_t threads = mx_pool_threads(), strips = threads * pieces(n, threads * TILE_COLUMNS);
+  return round_up(pieces(n, strips), nr);
 }
 
 static int by_columns(job *j, int64_t depth) {
   const mx_gemm_product *p = j->p;
-  columns_job s = {.j = j, .depth = depth, .columns = strip_columns(p, j)};
-  s.separate = p->k > depth && p->dtype != MX_FLOAT32;
-  int64_t held = MOST_HELD / p->k / j->sizes.mr * j->sizes.mr, threads = mx_pool_threads();
-  int64_t rows = least(p->m, held < TILE_ROWS ? TILE_ROWS : least(held, MOST_ROWS));
-  int64_t a_rows = round_up(rows, j->sizes.mr);
-  size_t a_bytes = ((size_t)(a_rows * p->k) * sizeof(float) + 63) & ~(size_t)63;
-  s.panel_bytes = (size_t)(s.columns * depth) * sizeof(float);
-  size_t sum_bytes = s.separate ? (size_t)(rows * s.columns) * sizeof(float) : 0;
+  columns_job s = {.j = j, .depth = depth};
+  j->tile_columns = strip_columns(p->n, j->sizes.nr);
+  s.separate = p->k > depth && (!in_place(p) || p->c == p->out);
+  int64_t held = MOST_HELD / (p->k * j->twofold), threads = mx_pool_threads();
+  int64_t most = held < TILE_ROWS ? TILE_ROWS : least(held, MOST_ROWS);
+  int64_t parts = pieces(p->m, most), rows = pieces(p->m, parts);
+  int64_t a_rows = round_up(rows * j->twofold, j->sizes.mr);
+  size_t a_bytes = ((size_t)(a_rows * p->k * j->twofold) * number(j) + 63) & ~(size_t)63;
+  s.panel_bytes = (size_t)(j->tile_columns * depth * j->twofold) * number(j);
+  size_t sum_bytes = s.separate ? (size_t)(rows * j->twofold * j->tile_columns) * number(j) : 0;
   s.scratch_bytes = (s.panel_bytes + sum_bytes + 63) & ~(size_t)63;
   mx_buffer *work = mx_buffer_new(a_bytes + (size_t)threads * (s.scratch_bytes + sizeof *s.taken));
   if (!work) return -1;
-  char *a_packed = work->data;
-  s.scratch = a_packed + a_bytes;
+  j->a_packed = work->data;
+  s.scratch = j->a_packed + a_bytes;
   s.taken = (_Atomic bool *)(s.scratch + (size_t)threads * s.scratch_bytes);
   for (int64_t t = 0; t < threads; t++) s.taken[t] = false;
   for (s.i = 0; s.i < p->m; s.i += rows) {
     s.rows = least(rows, p->m - s.i);
-    j->a_panels = pieces(s.rows, j->sizes.mr);
-    for (int64_t k = 0; k < p->k; k += depth) {
-      j->a = (mx_gemm_source){element(p->a, s.i * p->a_row + k * p->a_column, p->dtype),
-                              p->dtype,
-                              s.rows,
-                              least(depth, p->k - k),
-                              p->a_row,
-                              p->a_column};
-      j->a_packed = a_packed + (size_t)(j->a_panels * j->sizes.mr * k) * sizeof(float);
-      mx_pool_run(j->a_panels, 4, pack_rows, j);
-    }
-    j->a_packed = a_packed;
-    mx_pool_run(pieces(p->n, s.columns), 1, run_columns, &s);
+    j->a_panels = pieces(s.rows * j->twofold, j->sizes.mr);
+    mx_pool_run(j->a_panels, 1 + 8192 / (p->k * j->sizes.mr), pack_rows, &s);
+    mx_pool_run(pieces(p->n, j->sizes.nr), j->tile_columns / j->sizes.nr, run_columns, &s);
   }
   mx_buffer_release(work);
   return 0;
@@ -249,10 +283,9 @@ static int blocked(const mx_gemm_product *p, const mx_gemm_opened *opened) {
   j.sizes = mx_k->gemm_sizes(p->dtype);
   j.tile_columns = TILE_COLUMNS / j.sizes.nr * j.sizes.nr;
   int64_t depth = depth_for(&j);
-  if (opened && strip_columns(p, &j)) return by_columns(&j, depth);
+  if (has_columns(p, &j)) return by_columns(&j, depth);
   int64_t rows = least(p->m, MOST_ROWS), columns = least(p->n, MOST_COLUMNS);
-  bool in_place = p->dtype == MX_FLOAT32 || p->dtype == MX_FLOAT64;
-  bool separate = p->k > depth && (!in_place || p->c == p->out);
+  bool separate = p->k > depth && (!in_place(p) || p->c == p->out);
   size_t a_bytes =
       (size_t)(round_up(rows * j.twofold, j.sizes.mr) * depth * j.twofold) * number(&j);
   size_t b_bytes = (size_t)(round_up(columns, j.sizes.nr) * depth * j.twofold) * number(&j);
@@ -433,6 +466,32 @@ static void write_scaled(const mx_gemm_product *p) {
   }
 }
 
+/* Small products read both matrices where they stand: b, in rows, from the second cache. */
+static bool reads_in_place(const mx_gemm_product *p, const mx_gemm_sizes *sizes) {
+  return is_plain(p) && p->b_column == 1 && p->n >= sizes->nr && p->m >= sizes->low &&
+         p->k <= IN_PLACE_DEPTH && p->k * p->n * (int64_t)mx_dtype_size(p->dtype) <= IN_PLACE_BYTES;
+}
+
+static void run_in_place(void *context, int64_t begin, int64_t end) {
+  mx_k->gemm_in_place(context, begin, end);
+}
+
+static void multiply_in_place(const mx_gemm_product *p, const mx_gemm_sizes *sizes) {
+  mx_gemm_plain plain = {.dtype = p->dtype,
+                         .m = p->m,
+                         .n = p->n,
+                         .k = p->k,
+                         .a = p->a,
+                         .b = p->b,
+                         .out = p->out,
+                         .a_row = p->a_row,
+                         .a_step = p->a_column,
+                         .b_step = p->b_row,
+                         .out_row = p->out_row};
+  int64_t height = p->m < sizes->mr ? sizes->low : sizes->mr;
+  mx_pool_run(p->m / height, 1 + SMALL / 4 / (height * p->n * p->k + 1), run_in_place, &plain);
+}
+
 int mx_gemm(const mx_gemm_product *p) {
   if (p->m == 0 || p->n == 0) return 0;
   if (p->k == 0) {
@@ -443,6 +502,11 @@ int mx_gemm(const mx_gemm_product *p) {
     return vectors(p, true);
   if (p->dtype != MX_COMPLEX64 && p->n <= FEW && streams(p->a_row, p->a_column))
     return vectors(p, false);
+  mx_gemm_sizes sizes = mx_k->gemm_sizes(p->dtype);
+  if (reads_in_place(p, &sizes)) {
+    multiply_in_place(p, &sizes);
+    return 0;
+  }
   return has_strips(p, NULL) ? strips(p, NULL) : blocked(p, NULL);
 }
 

@@ -31,6 +31,9 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #define MICRO_INLINE static inline __attribute__((always_inline))
 #define MR ROWS
 #define NV VECTORS
+/* Lower tiles, for the last rows and for strips of few. */
+#define LOW (ROWS / 3)
+#define MIDDLE (2 * ROWS / 3)
 
 #define NAME(name) single_##name
 #define T float
@@ -87,12 +90,8 @@ static void double_finish(const double *sums, int64_t sums_stride, int64_t count
 
 mx_gemm_sizes MX_KERNEL(gemm_sizes)(mx_dtype dtype) {
   int lanes = BYTES / (dtype == MX_FLOAT64 ? 8 : 4);
-  return (mx_gemm_sizes){ROWS, VECTORS * lanes, dtype == MX_FLOAT64 ? DEPTH / 2 : DEPTH};
+  return (mx_gemm_sizes){ROWS, VECTORS * lanes, dtype == MX_FLOAT64 ? DEPTH / 2 : DEPTH, LOW};
 }
-
-/* Heights of strips: two that suit fewer rows than the tile's. */
-#define LOW (ROWS / 3)
-#define MIDDLE (2 * ROWS / 3)
 
 int MX_KERNEL(gemm_strip_rows)(int64_t m) {
   int64_t strips = (m + ROWS - 1) / ROWS, each = (m + strips - 1) / strips;
@@ -102,12 +101,20 @@ int MX_KERNEL(gemm_strip_rows)(int64_t m) {
 void MX_KERNEL(gemm_strip)(int64_t k, int rows, const float *a, const float *b, float *sums,
                            bool add) {
   const int64_t ld = VECTORS * (BYTES / 4);
+  single_walk w = {a, b, 1, rows, ld};
   if (rows == LOW)
-    single_tile(LOW, k, a, b, sums, ld, add);
+    single_tile(LOW, true, k, w, sums, ld, add);
   else if (rows == MIDDLE)
-    single_tile(MIDDLE, k, a, b, sums, ld, add);
+    single_tile(MIDDLE, true, k, w, sums, ld, add);
   else
     single_micro(k, a, b, sums, ld, add);
+}
+
+void MX_KERNEL(gemm_in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end) {
+  if (p->dtype == MX_FLOAT64)
+    double_in_place(p, begin, end);
+  else
+    single_in_place(p, begin, end);
 }
 
 void MX_KERNEL(gemm_block)(const mx_gemm_block *block) {

@@ -24,9 +24,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The micro-kernel's tile and the depth of a panel, all in numbers of the computed type. */
+/* The micro-kernel's tile and the depth of a panel, all in numbers of the computed type; `low` is
+ * the height of its lowest tile. */
 typedef struct mx_gemm_sizes {
-  int mr, nr, depth;
+  int mr, nr, depth, low;
 } mx_gemm_sizes;
 
 /* A matrix [count][k] to be packed: strides in elements. For B, `count` runs over columns. */
@@ -54,6 +55,16 @@ typedef struct mx_gemm_block {
   double alpha, beta;
 } mx_gemm_block;
 
+/* out = a b, float32 or float64, where nothing is packed: a of any strides, b and out with adjacent
+ * columns. At least nr columns and `low` rows. */
+typedef struct mx_gemm_plain {
+  mx_dtype dtype;
+  int64_t m, n, k;
+  const void *a, *b;
+  void *out;
+  int64_t a_row, a_step, b_step, out_row;
+} mx_gemm_plain;
+
 /* A few vectors x against a matrix of rows: w [n][k] with unit k stride. */
 typedef struct mx_gemv {
   const void *w;
@@ -72,6 +83,9 @@ typedef struct mx_gemv {
   K(void, gemm_pack,                                                                              \
     (const mx_gemm_source *s, int width, int64_t begin, int64_t end, bool left, void *packed))    \
   K(void, gemm_block, (const mx_gemm_block *block))                                               \
+  /* Rows [begin, end) in units of mr rows, or of `low` where m is below mr; the last of the m /  \
+   * mr units holds what is left. */                                                              \
+  K(void, gemm_in_place, (const mx_gemm_plain *p, int64_t begin, int64_t end))                    \
   /* How many rows to pack together where there are m, too few for blocks. */                     \
   K(int, gemm_strip_rows, (int64_t m))                                                            \
   /* sums[rows][nr] = or += a panel of that many rows, of float32, times one of b. */             \

@@ -1,26 +1,39 @@
 /* One micro-kernel, for numbers T in vectors V: included once a type, with NAME, T, LANES (of V),
- * MR and NV (vectors in nr) defined. Adds a panel product to, or stores it in, the rows x nr tile
- * at c, `rows` at most mr. */
+ * MR and NV (vectors in nr) defined. */
 typedef T NAME(vector) __attribute__((vector_size(sizeof(T) * LANES)));
 typedef T NAME(unaligned) __attribute__((vector_size(sizeof(T) * LANES), aligned(sizeof(T))));
 
-MICRO_INLINE void NAME(tile)(int rows, int64_t k, const T *a, const T *b, T *c, int64_t ld,
+/* How a tile walks: element i of A's column is at a[i * row]; both advance by their steps. */
+typedef struct {
+  const T *a, *b;
+  int64_t row, a_step, b_step;
+} NAME(walk);
+
+/* Adds the product of `rows` rows of A, k deep, and nr columns of B to the tile at c, or stores it.
+ * A panel's numbers are `near` each other; else rows 4 and 8 have pointers of their own, so that
+ * few registers hold the addresses of all. */
+MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, T *c, int64_t ld,
                              bool add) {
   NAME(vector) sum[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) sum[i][j] = (NAME(vector)){0};
+  const T *a = w.a, *a4 = a + 4 * w.row, *a8 = a + 8 * w.row, *b = w.b;
+  if (!near) __asm__("" : "+r"(a4), "+r"(a8));
 #pragma GCC unroll 2
-  for (; k > 0; k--, a += rows, b += NV * LANES) {
+  for (; k > 0; k--) {
     NAME(vector) row[NV];
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) row[j] = *(const NAME(unaligned) *)(b + j * LANES);
-    __builtin_prefetch(b + 8 * NV * LANES);
+    __builtin_prefetch(b + 8 * w.b_step);
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
+      T factor = near ? a[i] : (i < 4 ? a : i < 8 ? a4 : a8)[i % 4 * w.row];
 #pragma GCC unroll 4
-      for (int j = 0; j < NV; j++) sum[i][j] += a[i] * row[j];
+      for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
+    }
+    a += w.a_step, a4 += w.a_step, a8 += w.a_step, b += w.b_step;
   }
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++)
@@ -31,8 +44,48 @@ MICRO_INLINE void NAME(tile)(int rows, int64_t k, const T *a, const T *b, T *c, 
     }
 }
 
+/* Tiles of three heights, of panels of A with MR rows. */
 static void NAME(micro)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
-  NAME(tile)(MR, k, a, b, c, ld, add);
+  NAME(tile)(MR, true, k, (NAME(walk)){a, b, 1, MR, NV * LANES}, c, ld, add);
+}
+static void NAME(middle)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
+  NAME(tile)(MIDDLE, true, k, (NAME(walk)){a, b, 1, MR, NV * LANES}, c, ld, add);
+}
+static void NAME(low)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
+  NAME(tile)(LOW, true, k, (NAME(walk)){a, b, 1, MR, NV * LANES}, c, ld, add);
+}
+
+/* The lowest tile that holds so many rows. */
+static void NAME(panel)(int64_t rows, int64_t k, const T *a, const T *b, T *c, int64_t ld,
+                        bool add) {
+  (rows <= LOW ? NAME(low) : rows <= MIDDLE ? NAME(middle) : NAME(micro))(k, a, b, c, ld, add);
+}
+
+/* Rows [i, i + rows) of a product in place: where the last columns are fewer than a tile's, it
+ * begins earlier. */
+MICRO_INLINE void NAME(rows_in_place)(int rows, const mx_gemm_plain *p, int64_t i) {
+  for (int64_t j = 0; j < p->n; j += NV * LANES) {
+    int64_t column = p->n - j < NV * LANES ? p->n - NV * LANES : j;
+    NAME(walk)
+    w = {(const T *)p->a + i * p->a_row, (const T *)p->b + column, p->a_row, p->a_step, p->b_step};
+    NAME(tile)(rows, false, p->k, w, (T *)p->out + i * p->out_row + column, p->out_row, false);
+  }
+}
+
+/* The last rows, too, are computed a second time in part where they are fewer than a tile's: by the
+ * thread that computed them first, for it takes what is left with the last whole `height`. */
+static void NAME(in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end) {
+  const int64_t height = p->m < MR ? LOW : MR;
+  const int64_t last = end == p->m / height ? p->m : end * height;
+  for (int64_t i = begin * height; i < last; i += height) {
+    int64_t left = p->m - i;
+    if (left <= LOW || height == LOW)
+      NAME(rows_in_place)(LOW, p, left < LOW ? p->m - LOW : i);
+    else if (left <= MIDDLE)
+      NAME(rows_in_place)(MIDDLE, p, left < MIDDLE ? p->m - MIDDLE : i);
+    else
+      NAME(rows_in_place)(MR, p, left < MR ? p->m - MR : i);
+  }
 }
 
 /* Row-wise: out[i] = alpha * sums[i] + beta * c[i] for values of type T. */
@@ -64,7 +117,7 @@ static void NAME(finish_tile)(const mx_gemm_block *d, const T *tile, int64_t i0,
 static void NAME(edge)(const mx_gemm_block *d, const T *a, const T *b, int64_t i, int64_t j) {
   T tile[MR * NV * LANES];
   int64_t m = d->m - i < MR ? d->m - i : MR, n = d->n - j < NV * LANES ? d->n - j : NV * LANES;
-  NAME(micro)(d->k, a, b, tile, NV * LANES, false);
+  NAME(panel)(m, d->k, a, b, tile, NV * LANES, false);
   T *sums = (T *)d->sums + i * d->sums_ld + j;
   if (!d->first)
     for (int64_t r = 0; r < m; r++)
@@ -82,10 +135,12 @@ static void NAME(block)(const mx_gemm_block *d) {
   const T *a = d->a;
   for (int64_t i = 0; i < d->m; i += MR, a += d->k * MR) {
     const T *b = d->b;
+    int64_t rows = d->m - i;
+    bool beside = d->finish || (rows < MR && rows != MIDDLE && rows != LOW);
     for (int64_t j = 0; j < d->n; j += NV * LANES, b += d->k * NV * LANES)
-      if (d->finish || d->m - i < MR || d->n - j < NV * LANES)
+      if (beside || d->n - j < NV * LANES)
         NAME(edge)(d, a, b, i, j);
       else
-        NAME(micro)(d->k, a, b, (T *)d->sums + i * d->sums_ld + j, d->sums_ld, !d->first);
+        NAME(panel)(rows, d->k, a, b, (T *)d->sums + i * d->sums_ld + j, d->sums_ld, !d->first);
   }
 }

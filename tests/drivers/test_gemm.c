@@ -141,6 +141,28 @@ static void every_shape_around_the_tiles(void **state) {
       }
 }
 
+/* Small ones are read in place, in tiles that begin earlier at the edges. */
+static void every_height_and_width_in_place(void **state) {
+  (void)state;
+  for (int64_t m = 5; m < 40; m += m < 26 ? 1 : 7)
+    for (int64_t n = 8; n < 76; n += 7) {
+      check(MX_FLOAT32, m, n, 19, (int)(m % 3), PLAIN, false);
+      check(MX_FLOAT64, m, n, 1 + m, (int)(n % 3), n % 2 ? PLAIN : BROADCAST, false);
+    }
+  check(MX_FLOAT32, 130, 256, 256, PLAIN, PLAIN, false);
+  check(MX_FLOAT64, 64, 64, 320, REVERSED, PLAIN, false);
+}
+
+/* Each thread packs strips of columns for itself. */
+static void strips_of_columns(void **state) {
+  (void)state;
+  for (int d = 0; d < 5; d++)
+    for (int lb = PLAIN; lb <= TRANSPOSED; lb++) {
+      check(dtypes[d], 70, 601, 450, PLAIN, lb, true);
+      check(dtypes[d], 85, 300, 900, TRANSPOSED, lb, false);
+    }
+}
+
 static void blocks_of_many_rows_and_columns(void **state) {
   (void)state;
   check(MX_FLOAT32, 2020, 40, 20, PLAIN, TRANSPOSED, true);
@@ -198,6 +220,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_layout_and_dtype),
       cmocka_unit_test(every_shape_around_the_tiles),
+      cmocka_unit_test(every_height_and_width_in_place),
+      cmocka_unit_test(strips_of_columns),
       cmocka_unit_test(blocks_of_many_rows_and_columns),
       cmocka_unit_test(empty_sums_are_zero_or_scaled_c),
       cmocka_unit_test(sums_of_c_may_be_made_in_place),
