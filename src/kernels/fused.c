@@ -12,6 +12,7 @@
 
 #define BLOCK (8 * VW) /* elements */
 #define BLOCK_BYTES ((int64_t)BLOCK * 4)
+#define AHEAD 1024 /* bytes, of what is asked for early */
 
 /* As many vectors as calling conventions pass in registers. */
 #define EIGHT(M, ...) \
@@ -525,9 +526,23 @@ static void bind(const frame *f) {
   f->steps[f->code->step_count].way = WAY_done;
 }
 
+/* Every block asks for what will be read some blocks later: it takes longer than a core looks
+ * ahead, so that the next one's loads would begin only after it. */
 static void run_blocks(const frame *f, int64_t n) {
   vf z = {0};
-  for (int64_t i = 0; i + BLOCK <= n; i += BLOCK) dispatch(f->steps, i, z, z, z, z, z, z, z, z);
+  const char *ahead[f->code->input_count + 1];
+  int64_t lines[f->code->input_count + 1];
+  int count = 0;
+  for (int p = 0; p < f->code->input_count; p++) {
+    if (!f->advance[p]) continue;
+    ahead[count] = f->at[p] + AHEAD;
+    lines[count++] = BLOCK * size_of(f->code->kinds[p]) / 64;
+  }
+  for (int64_t i = 0; i + BLOCK <= n; i += BLOCK) {
+    for (int p = 0; p < count; p++)
+      for (int64_t k = 0; k < lines[p]; k++, ahead[p] += 64) __builtin_prefetch(ahead[p]);
+    dispatch(f->steps, i, z, z, z, z, z, z, z, z);
+  }
 }
 
 /* The last m elements, in blocks of their own. */
