@@ -12,16 +12,23 @@
 
 #define MAX_THREADS 256
 #define SPIN_NANOSECONDS 100000 /* longer than the gap between two kernels of a model */
-/* A chunk is this part of one thread's share of what is left, so that the last ones are short and
- * threads that others keep from their core even out; and at least that part of the whole job's. */
+/* Each thread has a share of its own, taken chunk by chunk from its beginning on, so that it reads
+ * memory in one run; then it helps the others with theirs. A chunk is this part of what is left of
+ * the share, so that the last ones are short and threads that others keep from their core even out;
+ * and at least that part of the whole share. */
 #define CHUNK_OF_LEFT 4
-#define CHUNK_OF_WHOLE 64
+#define CHUNK_OF_SHARE 64
 
 typedef struct {
   void (*fn)(void *, int64_t, int64_t);
   void *context;
-  int64_t count, grain, least; /* elements of a chunk: multiples of the grain, `least` or more */
+  int64_t grain, least; /* elements of a chunk: multiples of the grain, `least` or more */
 } pool_job;
+
+typedef struct {
+  _Alignas(64) _Atomic int64_t next; /* first element that nobody has taken */
+  int64_t end;
+} share;
 
 /* The state word: | generation (47 bits) | open (1) | workers inside (16) |. A worker enters an
  * open job by adding one to it, so that the master, once it has closed the job, waits for those
@@ -35,9 +42,9 @@ static struct {
   pthread_mutex_t busy; /* held by the thread whose job the pool is running */
   pthread_mutex_t sleep;
   pthread_cond_t wake;
-  pool_job job; /* written while the state is closed and nobody is inside */
+  pool_job job; /* it and the shares are written while the state is closed and nobody is inside */
+  share shares[MAX_THREADS];
   _Atomic uint64_t state;
-  _Atomic int64_t next; /* first element that nobody has taken */
   _Atomic int callers;  /* threads that are running jobs, on the pool or for want of it alone */
   _Atomic int sleeping; /* workers in cond_wait */
 } pool = {.busy = PTHREAD_MUTEX_INITIALIZER,
@@ -119,23 +126,27 @@ static bool crowded(void) {
 static int64_t round_up(int64_t n, int64_t grain) { return (n + grain - 1) / grain * grain; }
 
 /* Where a chunk ends depends on where it begins alone: the same chunks in every run. */
-static int64_t chunk_end(const pool_job *job, int64_t begin) {
-  int64_t left = job->count - begin;
-  int64_t chunk = round_up(left / (pool.threads * CHUNK_OF_LEFT), job->grain);
+static int64_t chunk_end(const pool_job *job, int64_t begin, int64_t end) {
+  int64_t chunk = round_up((end - begin) / CHUNK_OF_LEFT, job->grain);
   if (chunk < job->least) chunk = job->least;
-  return chunk < left ? begin + chunk : job->count;
+  return chunk < end - begin ? begin + chunk : end;
 }
 
-static void take_chunks(bool master) {
+static void take_chunks_of(share *s, bool master) {
   const pool_job *job = &pool.job;
-  int64_t begin = atomic_load_explicit(&pool.next, memory_order_relaxed);
-  inside = true;
-  while (begin < job->count && (master || !crowded())) {
-    int64_t end = chunk_end(job, begin);
-    if (!atomic_compare_exchange_weak(&pool.next, &begin, end)) continue;
+  int64_t begin = atomic_load_explicit(&s->next, memory_order_relaxed);
+  while (begin < s->end && (master || !crowded())) {
+    int64_t end = chunk_end(job, begin, s->end);
+    if (!atomic_compare_exchange_weak(&s->next, &begin, end)) continue;
     job->fn(job->context, begin, end);
-    begin = atomic_load_explicit(&pool.next, memory_order_relaxed);
+    begin = atomic_load_explicit(&s->next, memory_order_relaxed);
   }
+}
+
+static void take_chunks(int thread) {
+  inside = true;
+  for (int i = 0; i < pool.threads; i++)
+    take_chunks_of(&pool.shares[(thread + i) % pool.threads], thread == 0);
   inside = false;
 }
 
@@ -165,12 +176,12 @@ static void wait_for_job(uint64_t *seen) {
   pthread_mutex_unlock(&pool.sleep);
 }
 
-static void *worker(void *unused) {
-  (void)unused;
+static void *worker(void *number) {
+  int thread = (int)(intptr_t)number;
   uint64_t seen = 0;
   for (;;) {
     wait_for_job(&seen);
-    take_chunks(false);
+    take_chunks(thread);
     atomic_fetch_sub_explicit(&pool.state, 1, memory_order_release);
   }
   return NULL;
@@ -187,7 +198,7 @@ static void start(void) {
   pool.threads = threads;
   while (made < threads) {
     pthread_t thread;
-    if (pthread_create(&thread, &attributes, worker, NULL)) break;
+    if (pthread_create(&thread, &attributes, worker, (void *)(intptr_t)made)) break;
     made++;
   }
   if (made == 1) pool.threads = 1;
@@ -201,9 +212,16 @@ int mx_pool_threads(void) {
 }
 
 /* Opens the job to the workers, takes part, closes it and waits for those who came. */
-static void run_on_pool(pool_job job) {
+static void run_on_pool(pool_job job, int64_t count) {
+  int64_t each = round_up((count + pool.threads - 1) / pool.threads, job.grain), begin = 0;
+  job.least = round_up(each / CHUNK_OF_SHARE, job.grain);
+  if (job.least < job.grain) job.least = job.grain;
   pool.job = job;
-  atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+  for (int i = 0; i < pool.threads; i++) {
+    share *s = &pool.shares[i];
+    atomic_store_explicit(&s->next, begin, memory_order_relaxed);
+    s->end = begin = count - begin < each ? count : begin + each;
+  }
   uint64_t state = atomic_load_explicit(&pool.state, memory_order_relaxed);
   atomic_store(&pool.state, (GENERATION(state) + 1) << 17 | OPEN);
   if (atomic_load(&pool.sleeping)) {
@@ -211,7 +229,7 @@ static void run_on_pool(pool_job job) {
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.sleep);
   }
-  take_chunks(true);
+  take_chunks(0);
   atomic_fetch_and(&pool.state, ~OPEN);
   while (INSIDE(atomic_load_explicit(&pool.state, memory_order_acquire))) relax();
 }
@@ -228,8 +246,7 @@ void mx_pool_run(int64_t count, int64_t grain, void (*fn)(void *, int64_t, int64
   if (pthread_mutex_trylock(&pool.busy)) {
     fn(context, 0, count);
   } else {
-    int64_t least = round_up(count / (pool.threads * CHUNK_OF_WHOLE), grain);
-    run_on_pool((pool_job){fn, context, count, grain, least > grain ? least : grain});
+    run_on_pool((pool_job){fn, context, grain, grain}, count);
     pthread_mutex_unlock(&pool.busy);
   }
   atomic_fetch_sub(&pool.callers, 1);
