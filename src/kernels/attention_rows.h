@@ -8,7 +8,7 @@
 
 #define LOG2E 0x1.715476p+0f
 #define MASKED (-0x1.fffffep+127f) /* a masked score: a row with nothing else weighs all alike */
-#define STREAM_KEYS 128            /* keys of one block of the streaming kernel */
+#define STREAM_KEYS 64             /* keys of one block of the streaming kernel */
 
 V_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 V_INLINE int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }

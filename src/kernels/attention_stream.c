@@ -5,12 +5,18 @@
 
 #include "kernels/attention_rows.h"
 
-/* Asks for the row that lies a block of keys ahead. A block of K and one of V take turns, and the
- * hardware foresees neither across the turn. */
-V_INLINE void ask_ahead(float_kind kind, const void *row, int64_t stride, int64_t length) {
-  const char *ahead = kind_at(kind, row, STREAM_KEYS * stride);
-  int64_t bytes = length * (kind == KIND_f32 ? 4 : 2);
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + i, 0, 2);
+/* The rows that are read next: a block of K and one of V take turns, and the hardware foresees
+ * neither across the turn, so that each asks for the other's as it goes by. */
+typedef struct {
+  const void *rows;
+  int64_t stride, length, count; /* length in elements */
+} coming_rows;
+
+V_INLINE void ask_for(float_kind kind, const coming_rows *c, int64_t row) {
+  if (row >= c->count) return;
+  const char *from = kind_at(kind, c->rows, row * c->stride);
+  int64_t bytes = c->length * (kind == KIND_f32 ? 4 : 2);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
 }
 
 /* sums[r * wide + t] += the products of n <= VW elements of q's row r and K's row t. */
@@ -30,22 +36,22 @@ V_INLINE void dot_step(float_kind kind, int high, const void *const *rows, const
 
 /* scores[r * STREAM_KEYS + j] for `high` rows of q (padded to whole registers) and n keys. VW /
  * high keys are taken at a time; past the end, the last key again. */
-V_INLINE void dots(float_kind kind, int high, const mx_attention *a, const float *q, const void *k,
-                   float *scores, int64_t n, bool first) {
+V_INLINE void dots(float_kind kind, int high, int64_t d, const mx_attention *a, const float *q,
+                   const void *k, float *scores, int64_t n, const coming_rows *coming) {
   const int wide = VW / high;
-  int64_t q_row = round_up(a->d, VW), whole = a->d / VW * VW;
+  int64_t q_row = round_up(d, VW), whole = d / VW * VW;
   for (int64_t j = 0; j < n; j += wide) {
     const void *rows[VW];
     vf sums[VW];
 #pragma GCC unroll 16
     for (int t = 0; t < wide; t++) {
       rows[t] = kind_at(kind, k, min64(j + t, n - 1) * a->k_row);
-      if (first) ask_ahead(kind, rows[t], a->k_row, a->d);
+      ask_for(kind, coming, j + t);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < VW; i++) sums[i] = vf_set(0);
     for (int64_t i = 0; i < whole; i += VW) dot_step(kind, high, rows, q, q_row, i, VW, sums);
-    if (whole < a->d) dot_step(kind, high, rows, q, q_row, whole, a->d - whole, sums);
+    if (whole < d) dot_step(kind, high, rows, q, q_row, whole, d - whole, sums);
     float each[VW];
     vf_store_as(KIND_f32, each, vf_sum_each(sums));
     for (int r = 0; r < high; r++)
@@ -57,7 +63,7 @@ V_INLINE void dots(float_kind kind, int high, const mx_attention *a, const float
  * last of `part` lanes). */
 V_INLINE void gather_tile(float_kind kind, int high, int vectors, const mx_attention *a,
                           const float *weights, const void *v, float *o, int64_t o_row,
-                          int64_t part, int64_t n) {
+                          int64_t part, int64_t n, const coming_rows *coming) {
   vf sums[4][4];
 #pragma GCC unroll 4
   for (int r = 0; r < high; r++)
@@ -68,7 +74,7 @@ V_INLINE void gather_tile(float_kind kind, int high, int vectors, const mx_atten
                        : vf_load_as(KIND_f32, o + r * o_row + u * VW);
   for (int64_t j = 0; j < n; j++) {
     const void *row = kind_at(kind, v, j * a->v_row);
-    ask_ahead(kind, row, a->v_row, vectors * VW);
+    ask_for(kind, coming, j);
     vf x[4];
 #pragma GCC unroll 4
     for (int u = 0; u < vectors; u++)
@@ -95,14 +101,20 @@ V_INLINE void gather_tile(float_kind kind, int high, int vectors, const mx_atten
 #define GATHER_VECTORS 2
 #endif
 
-V_INLINE void gather(float_kind kind, int high, const mx_attention *a, const float *weights,
-                     const void *v, float *o, int64_t o_row, int64_t n) {
+V_INLINE void gather(float_kind kind, int high, int64_t dv, const mx_attention *a,
+                     const float *weights, const void *v, float *o, int64_t o_row, int64_t n,
+                     coming_rows coming) {
   int64_t i = 0;
-  for (; i + GATHER_VECTORS * VW <= a->dv; i += GATHER_VECTORS * VW)
-    gather_tile(kind, high, GATHER_VECTORS, a, weights, kind_at(kind, v, i), o + i, o_row, VW, n);
-  for (; i < a->dv; i += VW)
-    gather_tile(kind, high, 1, a, weights, kind_at(kind, v, i), o + i, o_row, min64(VW, a->dv - i),
-                n);
+  for (; i + GATHER_VECTORS * VW <= dv; i += GATHER_VECTORS * VW) {
+    gather_tile(kind, high, GATHER_VECTORS, a, weights, kind_at(kind, v, i), o + i, o_row, VW, n,
+                &coming);
+    coming.count = 0;
+  }
+  for (; i < dv; i += VW) {
+    gather_tile(kind, high, 1, a, weights, kind_at(kind, v, i), o + i, o_row, min64(VW, dv - i), n,
+                &coming);
+    coming.count = 0;
+  }
 }
 
 /* Masks a row's scores of n keys, and leaves -infinity past its limit and up to a whole register.
@@ -166,25 +178,39 @@ V_INLINE void start_rows(float_kind kind, const mx_attention *a, int64_t row0, i
     if (r_ < (rows)) step(1, r_);                  \
   } while (0)
 
-V_INLINE void attention_stream(float_kind kind, const mx_attention *a, int64_t row0, int64_t rows,
-                               int64_t key0, int64_t key1, float *state, float *scratch) {
-  int64_t q_row = round_up(a->d, VW), state_row = a->dv + 2;
+V_INLINE void attention_stream(float_kind kind, int64_t d, int64_t dv, const mx_attention *a,
+                               int64_t row0, int64_t rows, int64_t key0, int64_t key1, float *state,
+                               float *scratch) {
+  int64_t q_row = round_up(d, VW), state_row = dv + 2;
   float *q = scratch, *scores = scratch + rows * q_row;
   start_rows(kind, a, row0, rows, key0 == 0, state, q);
   visible_keys(a, row0, rows, &key0, &key1);
   key1 = min64(key1, row_limit(a, row0 + rows - 1));
+  coming_rows first = {kind_at(kind, a->k, key0 * a->k_row), a->k_row, d,
+                       min64(STREAM_KEYS, key1 - key0)};
+  for (int64_t j = 0; j < first.count; j++) ask_for(kind, &first, j);
   for (int64_t key = key0; key < key1; key += STREAM_KEYS) {
-    int64_t n = min64(STREAM_KEYS, key1 - key);
+    int64_t n = min64(STREAM_KEYS, key1 - key), after = min64(STREAM_KEYS, key1 - key - n);
     const void *k = kind_at(kind, a->k, key * a->k_row), *v = kind_at(kind, a->v, key * a->v_row);
-#define STEP(high, r) dots(kind, high, a, q + (r)*q_row, k, scores + (r)*STREAM_KEYS, n, (r) == 0)
+    coming_rows values = {v, a->v_row, dv, n},
+                keys = {kind_at(kind, k, n * a->k_row), a->k_row, d, after};
+#define STEP(high, r)                                                               \
+  do {                                                                              \
+    dots(kind, high, d, a, q + (r)*q_row, k, scores + (r)*STREAM_KEYS, n, &values); \
+    values.count = 0;                                                               \
+  } while (0)
     IN_FOURS(rows, STEP);
 #undef STEP
     for (int64_t r = 0; r < rows; r++) {
       mask_row_scores(kind, a, row0 + r, scores + r * STREAM_KEYS, key, n);
       weigh_row(a, scores + r * STREAM_KEYS, n, state + r * state_row);
     }
-#define STEP(high, r) \
-  gather(kind, high, a, scores + (r)*STREAM_KEYS, v, state + (r)*state_row + 2, state_row, n)
+#define STEP(high, r)                                                                            \
+  do {                                                                                           \
+    gather(kind, high, dv, a, scores + (r)*STREAM_KEYS, v, state + (r)*state_row + 2, state_row, \
+           n, keys);                                                                             \
+    keys.count = 0;                                                                              \
+  } while (0)
     IN_FOURS(rows, STEP);
 #undef STEP
   }
@@ -222,12 +248,20 @@ V_INLINE void attention_finish(float_kind kind, const mx_attention *a, int64_t r
   }
 }
 
-#define FOR_KIND(T)                                                        \
-  void MX_KERNEL(attention_stream_##T) MX_ATTENTION_PARAMETERS {           \
-    attention_stream(KIND_##T, a, row0, rows, key0, key1, state, scratch); \
-  }                                                                        \
-  void MX_KERNEL(attention_finish_##T) MX_ATTENTION_FINISH_PARAMETERS {    \
-    attention_finish(KIND_##T, a, row0, rows, state, splits, split_step);  \
+/* The usual head sizes are constants to the compiler, which unrolls their loops. */
+#define OF_SIZE(T, size)                                                               \
+  if (a->d == (size) && a->dv == (size)) {                                             \
+    attention_stream(KIND_##T, size, size, a, row0, rows, key0, key1, state, scratch); \
+    return;                                                                            \
+  }
+#define FOR_KIND(T)                                                                     \
+  void MX_KERNEL(attention_stream_##T) MX_ATTENTION_PARAMETERS {                        \
+    OF_SIZE(T, 64)                                                                      \
+    OF_SIZE(T, 128)                                                                     \
+    attention_stream(KIND_##T, a->d, a->dv, a, row0, rows, key0, key1, state, scratch); \
+  }                                                                                     \
+  void MX_KERNEL(attention_finish_##T) MX_ATTENTION_FINISH_PARAMETERS {                 \
+    attention_finish(KIND_##T, a, row0, rows, state, splits, split_step);               \
   }
 FOR_KIND(f32)
 FOR_KIND(f16)
