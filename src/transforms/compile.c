@@ -1,7 +1,7 @@
 /* Compiled functions: recordings by signature, and calls that find and repeat them. */
 #include "mlx/mx/compile.h"
 #include "base/ptr_map.h"
-#include "transforms/compile_graph.h"
+#include "transforms/compile_passes.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ typedef struct recording {
   uint64_t *constants;
   size_t constant_count;
   int output_count; /* the function's own; what else the graph yields is state */
-  cp_graph graph;
+  tr_graph graph;
 } recording;
 
 /* The recordings of one function. */
@@ -52,7 +52,7 @@ typedef struct {
 
 static void drop_recording(recording *r) {
   if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
-  cp_free(&r->graph);
+  tr_graph_free(&r->graph);
   free(r->inputs);
   free(r->shapes);
   free(r->constants);
@@ -167,12 +167,6 @@ typedef struct {
   uint64_t constants[];
 } compiled;
 
-static mx placeholder(mx input) {
-  mx a = mx_array_alloc((mx_dtype)input->dtype, mx_shape_of(input), input->ndim);
-  if (a) a->tracer = true;
-  return mx_scope_own(a);
-}
-
 /* Calls f on placeholders; appends its results, and behind them the state that it leaves. */
 static bool call_traced(const compiled *self, const call *c, const mx *traced, recording *r,
                         mx_arrays *results) {
@@ -206,9 +200,14 @@ static recording *record(const compiled *self, const call *c, mx_stream stream, 
   mx_arrays results = {0};
   mx *traced = mx_xmalloc(((size_t)c->count + 1) * sizeof *traced);
   bool good = true;
-  for (int i = 0; i < c->count && good; i++) good = (traced[i] = placeholder(c->inputs[i])) != NULL;
-  good = good && call_traced(self, c, traced, r, &results) &&
-         cp_record(&r->graph, traced, c->inputs, c->count, results.data, results.size);
+  for (int i = 0; i < c->count && good; i++)
+    good = (traced[i] = tr_placeholder(c->inputs[i])) != NULL;
+  good = good && call_traced(self, c, traced, r, &results);
+  if (good && !tr_graph_record(&r->graph, traced, c->inputs, c->count, results.data, results.size))
+    good =
+        (mx_fail(
+             "[compile] Attempting to compile a function with uncaptured inputs is not allowed."),
+         false);
   if (good && now != MX_COMPILE_NO_SIMPLIFY) cp_simplify(&r->graph);
   if (good) cp_prune(&r->graph);
   if (good && now != MX_COMPILE_NO_FUSE) good = cp_fuse(&r->graph, c->shapeless);
@@ -280,7 +279,7 @@ static bool store_state(mx_arrays *state, const mx *values, int count) {
 static bool run(const compiled *self, const call *c, mx_arrays *outputs) {
   recording *r = recording_for(self, c);
   mx_arrays results = {0};
-  bool good = r && cp_replay(&r->graph, c->inputs, r->shapeless, &results);
+  bool good = r && tr_graph_replay(&r->graph, c->inputs, r->shapeless, mx_node_again, &results);
   if (good) {
     good = tr_append(outputs, results.data, r->output_count);
     if (self->args.outputs)

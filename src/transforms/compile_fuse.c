@@ -5,7 +5,7 @@
  * everywhere else it does. Candidates of one level, one stream and one output shape that feed each
  * other then can be fused without closing a circle. A broadcast between them is no step: the fused
  * one reads what was broadcast. */
-#include "transforms/compile_graph.h"
+#include "transforms/compile_passes.h"
 #include "transforms/compile_tiles.h"
 
 #include <assert.h>
@@ -31,13 +31,13 @@ typedef struct {
 } unit;
 
 typedef struct {
-  cp_graph *g;
+  tr_graph *g;
   info *of; /* [steps] */
   MX_VEC(unit) units;
   bool shapeless;
 } fuser;
 
-static cp_step *step_at(const fuser *f, int step) { return &f->g->steps.data[step]; }
+static tr_step *step_at(const fuser *f, int step) { return &f->g->steps.data[step]; }
 static mx array_of(const fuser *f, int value) { return f->g->values.data[value].array; }
 static int producer(const fuser *f, int value) { return f->g->values.data[value].step; }
 static mx result_of(const fuser *f, int step) { return array_of(f, step_at(f, step)->out[0]); }
@@ -225,7 +225,7 @@ static void choose_fused(fuser *f) {
   for (size_t i = 0; i < f->units.size; i++) {
     unit *u = &f->units.data[i];
     if (u->fused) continue;
-    const cp_step *s = step_at(f, u->steps.data[0]);
+    const tr_step *s = step_at(f, u->steps.data[0]);
     u->inputs.size = 0;
     for (int k = 0; k < s->node->input_count; k++) mx_vec_push(&u->inputs, s->in[k]);
   }
@@ -233,13 +233,13 @@ static void choose_fused(fuser *f) {
 
 /* ---- The new steps ---- */
 
-static bool emit_fused(fuser *f, const unit *u, const bool *wanted, cp_step *made) {
+static bool emit_fused(fuser *f, const unit *u, const bool *wanted, tr_step *made) {
   cp_op ops[MX_TILES_OPS];
   mx inputs[MX_TILES_INPUTS], results[MX_TILES_OPS];
   int values[MX_TILES_OPS], outputs = 0, count = (int)u->steps.size;
   assert(count > 0);
   for (int i = 0; i < count; i++) {
-    const cp_step *s = step_at(f, u->steps.data[i]);
+    const tr_step *s = step_at(f, u->steps.data[i]);
     ops[i] =
         (cp_op){s->node, (mx_dtype)result_of(f, u->steps.data[i])->dtype, {0}, wanted[s->out[0]]};
     for (int k = 0; k < s->node->input_count; k++) {
@@ -261,7 +261,7 @@ static bool emit_fused(fuser *f, const unit *u, const bool *wanted, cp_step *mad
                                shape->ndim, results);
   mx_use_stream(before);
   if (good) {
-    *made = cp_step_new(results[0]->node);
+    *made = tr_step_new(results[0]->node);
     for (size_t i = 0; i < u->inputs.size; i++) made->in[i] = u->inputs.data[i];
     for (int i = 0, o = 0; i < count; i++)
       if (ops[i].wanted) made->out[o++] = values[i];
@@ -309,19 +309,19 @@ static void order_units(fuser *f, ints *order) {
 
 /* Replaces the graph's steps by one a unit. */
 static bool rebuild(fuser *f, const ints *order) {
-  cp_graph *g = f->g, fresh = {0};
+  tr_graph *g = f->g, fresh = {0};
   bool *wanted = mx_xcalloc(g->values.size + 1, sizeof *wanted), good = true;
   assert(order->size <= f->units.size);
   mark_wanted(f, wanted);
   for (size_t i = 0; i < order->size && good; i++) {
     const unit *u = &f->units.data[order->data[i]];
-    cp_step made;
+    tr_step made;
     if (u->fused) {
       good = emit_fused(f, u, wanted, &made);
     } else {
-      const cp_step *s = step_at(f, u->steps.data[0]);
+      const tr_step *s = step_at(f, u->steps.data[0]);
       size_t values = (size_t)s->node->input_count + (size_t)s->node->output_count;
-      made = cp_step_new(s->node);
+      made = tr_step_new(s->node);
       memcpy(made.in, s->in, values * sizeof *made.in);
     }
     if (good) mx_vec_push(&fresh.steps, made);
@@ -329,17 +329,17 @@ static bool rebuild(fuser *f, const ints *order) {
   free(wanted);
   if (good)
     for (size_t i = 0; i < fresh.steps.size; i++) {
-      const cp_step *s = &fresh.steps.data[i];
+      const tr_step *s = &fresh.steps.data[i];
       for (int o = 0; o < s->node->output_count; o++) g->values.data[s->out[o]].step = (int)i;
     }
   for (size_t i = 0; i < (good ? g : &fresh)->steps.size; i++)
-    cp_step_free(&(good ? g : &fresh)->steps.data[i]);
+    tr_step_free(&(good ? g : &fresh)->steps.data[i]);
   mx_vec_free(&(good ? g : &fresh)->steps);
   if (good) memcpy(&g->steps, &fresh.steps, sizeof g->steps);
   return good;
 }
 
-bool cp_fuse(cp_graph *g, bool shapeless) {
+bool cp_fuse(tr_graph *g, bool shapeless) {
   fuser f = {.g = g, .shapeless = shapeless};
   ints order = {0};
   f.of = mx_xmalloc((g->steps.size + 1) * sizeof *f.of);

@@ -1,6 +1,6 @@
 /* Simplification of a recorded graph: one pass in order of evaluation, in which each step looks
- * itself up among those before it. */
-#include "transforms/compile_graph.h"
+ * itself up among those before it, and one backwards, which drops what nothing needs. */
+#include "transforms/compile_passes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static uint64_t mix(uint64_t hash, uint64_t x) {
 /* ---- Scalars ---- */
 
 /* Whether it can be read without waiting. */
-static bool is_scalar(const cp_graph *g, int value) {
+static bool is_scalar(const tr_graph *g, int value) {
   mx a = g->values.data[value].array;
   return value >= g->input_count && g->values.data[value].step < 0 && a->ndim == 0 &&
          atomic_load_explicit(&a->status, memory_order_acquire) == MX_AVAILABLE;
@@ -38,7 +38,7 @@ static uint64_t scalar_bits(mx a) {
 }
 
 /* Points equal scalars at the first of them. */
-static void merge_scalars(const cp_graph *g, int *stands_for) {
+static void merge_scalars(const tr_graph *g, int *stands_for) {
   int count = (int)g->values.size;
   table t = table_new((size_t)count);
   for (int v = g->input_count; v < count; v++) {
@@ -59,7 +59,7 @@ static void merge_scalars(const cp_graph *g, int *stands_for) {
 
 /* ---- Steps ---- */
 
-static bool same_form(const cp_graph *g, const cp_step *a, const cp_step *b) {
+static bool same_form(const tr_graph *g, const tr_step *a, const tr_step *b) {
   for (int i = 0; i < a->node->output_count; i++) {
     mx x = g->values.data[a->out[i]].array, y = g->values.data[b->out[i]].array;
     if (x->dtype != y->dtype || x->ndim != y->ndim ||
@@ -69,7 +69,7 @@ static bool same_form(const cp_graph *g, const cp_step *a, const cp_step *b) {
   return true;
 }
 
-static bool equal(const cp_graph *g, const cp_step *a, const cp_step *b) {
+static bool equal(const tr_graph *g, const tr_step *a, const tr_step *b) {
   const mx_node *x = a->node, *y = b->node;
   const mx_primitive *p = x->primitive;
   if (p != y->primitive || x->stream.index != y->stream.index || x->input_count != y->input_count ||
@@ -80,19 +80,19 @@ static bool equal(const cp_graph *g, const cp_step *a, const cp_step *b) {
   return !p->params_size || !memcmp(x->params, y->params, p->params_size);
 }
 
-static uint64_t hash_of(const cp_step *s) {
+static uint64_t hash_of(const tr_step *s) {
   uint64_t hash = mix((uint64_t)s->node->stream.index, (uintptr_t)s->node->primitive);
   for (int i = 0; i < s->node->input_count; i++) hash = mix(hash, (uint64_t)s->in[i]);
   return hash;
 }
 
-void cp_simplify(cp_graph *g) {
+void cp_simplify(tr_graph *g) {
   int *stands_for = mx_xmalloc((g->values.size + 1) * sizeof *stands_for);
   for (size_t i = 0; i < g->values.size; i++) stands_for[i] = (int)i;
   merge_scalars(g, stands_for);
   table t = table_new(g->steps.size);
   for (size_t i = 0; i < g->steps.size; i++) {
-    cp_step *s = &g->steps.data[i];
+    tr_step *s = &g->steps.data[i];
     for (int k = 0; k < s->node->input_count; k++) s->in[k] = stands_for[s->in[k]];
     if (s->node->primitive->role == MX_ROLE_IDENTITY) {
       int outputs = s->node->output_count, first = s->node->input_count - outputs;
@@ -105,10 +105,39 @@ void cp_simplify(cp_graph *g) {
       t.slots[at] = (int)i + 1;
       continue;
     }
-    const cp_step *first = &g->steps.data[t.slots[at] - 1];
+    const tr_step *first = &g->steps.data[t.slots[at] - 1];
     for (int o = 0; o < s->node->output_count; o++) stands_for[s->out[o]] = first->out[o];
   }
   for (int i = 0; i < g->output_count; i++) g->outputs[i] = stands_for[g->outputs[i]];
   free(t.slots);
   free(stands_for);
+}
+
+/* ---- What is needed ---- */
+
+void cp_prune(tr_graph *g) {
+  bool *needed = mx_xcalloc(g->steps.size + 1, sizeof *needed);
+  for (int i = 0; i < g->output_count; i++) {
+    int step = g->values.data[g->outputs[i]].step;
+    if (step >= 0) needed[step] = true;
+  }
+  for (size_t i = g->steps.size; i-- > 0;) {
+    tr_step *s = &g->steps.data[i];
+    for (int k = 0; needed[i] && k < s->node->input_count; k++) {
+      int step = g->values.data[s->in[k]].step;
+      if (step >= 0) needed[step] = true;
+    }
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < g->steps.size; i++) {
+    tr_step s = g->steps.data[i];
+    if (!needed[i]) {
+      tr_step_free(&s);
+      continue;
+    }
+    for (int o = 0; o < s.node->output_count; o++) g->values.data[s.out[o]].step = (int)kept;
+    g->steps.data[kept++] = s;
+  }
+  g->steps.size = kept;
+  free(needed);
 }

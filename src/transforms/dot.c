@@ -1,5 +1,6 @@
 /* Drawings of graphs: in Graphviz' language, and as text. */
 #include "base/file.h"
+#include "base/ptr_map.h"
 #include "transforms/mlxfn.h"
 
 #include <stdlib.h>
@@ -36,6 +37,8 @@ static const char *name_of(drawing *d, const void *key) {
   return d->list.data[*at - 1];
 }
 
+static mx array_of(const drawing *d, int value) { return d->graph.values.data[value].array; }
+
 static bool begin(drawing *d, const mx *arrays, const char *const *names, int count) {
   *d = (drawing){0};
   for (int i = 0; i < count; i++) {
@@ -43,16 +46,15 @@ static bool begin(drawing *d, const mx *arrays, const char *const *names, int co
       if (!mx_error()) mx_fail("[export_to_dot] Array %d is the null array.", i);
       return false;
     }
-    mx_vec_push(&d->graph.outputs, mx_retain(arrays[i]));
     if (!names || !names[i]) continue;
     mx_vec_push(&d->list, mx_xstrdup(names[i]));
     *mx_ptr_put(&d->names, key_of(arrays[i])) = (uint32_t)d->list.size;
   }
-  tr_graph_order(&d->graph);
-  for (size_t i = 0; i < d->graph.tape.size; i++) {
-    mx_node *node = d->graph.tape.data[i]->node;
-    for (int k = 0; node && k < node->input_count; k++)
-      mx_ptr_put(&d->consumed, key_of(node->inputs[k]));
+  tr_graph_record(&d->graph, NULL, NULL, 0, arrays, count);
+  for (size_t i = 0; i < d->graph.steps.size; i++) {
+    const tr_step *s = &d->graph.steps.data[i];
+    for (int k = 0; k < s->node->input_count; k++)
+      mx_ptr_put(&d->consumed, key_of(array_of(d, s->in[k])));
   }
   return true;
 }
@@ -66,25 +68,21 @@ static char *finish(drawing *d) {
   return mx_str_take(&d->out);
 }
 
-static void draw(drawing *d, mx a, size_t step) {
-  if (!a->node) {
-    mx_str_printf(&d->out, "{ rank=source; \"%s\"; }\n", name_of(d, key_of(a)));
-    return;
-  }
-  mx_node *node = a->node;
-  mx_str_printf(&d->out, "{ %zu [label =\"%s", step, node->primitive->name);
+static void draw_step(drawing *d, const tr_step *s, int number) {
+  const mx_node *node = s->node;
+  mx_str_printf(&d->out, "{ %d [label =\"%s", number, node->primitive->name);
   if (node->primitive->print) {
     mx_str_puts(&d->out, " ");
     node->primitive->print(node, &d->out);
   }
   mx_str_puts(&d->out, "\", shape=rectangle]; }\n");
   for (int i = 0; i < node->input_count; i++)
-    mx_str_printf(&d->out, "\"%s\" -> %zu\n", name_of(d, key_of(node->inputs[i])), step);
+    mx_str_printf(&d->out, "\"%s\" -> %d\n", name_of(d, key_of(array_of(d, s->in[i]))), number);
   for (int o = 0; o < node->output_count; o++) {
-    const void *key = (const char *)node + o;
+    const void *key = key_of(array_of(d, s->out[o]));
     const char *name = name_of(d, key);
     bool sink = !mx_ptr_find(&d->consumed, key);
-    mx_str_printf(&d->out, "{ %s\"%s\"; }\n%zu -> \"%s\"\n", sink ? "rank=sink; " : "", name, step,
+    mx_str_printf(&d->out, "{ %s\"%s\"; }\n%d -> \"%s\"\n", sink ? "rank=sink; " : "", name, number,
                   name);
   }
 }
@@ -93,7 +91,15 @@ char *mx_graph_to_dot(const mx *arrays, const char *const *names, int count) {
   drawing d;
   bool good = begin(&d, arrays, names, count);
   mx_str_puts(&d.out, "digraph {\n");
-  for (size_t i = 0; i < d.graph.tape.size; i++) draw(&d, d.graph.tape.data[i], i + 1);
+  for (int v = 0, number = 0; v < (int)d.graph.values.size; v++) {
+    int step = d.graph.values.data[v].step;
+    if (!tr_graph_is_first(&d.graph, v)) continue;
+    number++;
+    if (step >= 0)
+      draw_step(&d, &d.graph.steps.data[step], number);
+    else
+      mx_str_printf(&d.out, "{ rank=source; \"%s\"; }\n", name_of(&d, key_of(array_of(&d, v))));
+  }
   mx_str_puts(&d.out, "}");
   char *text = finish(&d);
   if (good) return text;
@@ -110,45 +116,35 @@ int mx_export_to_dot(const char *path, const mx *arrays, const char *const *name
 
 /* ---- As text ---- */
 
-static void list_one(drawing *d, const void *key, mx_dtype dtype, const int *shape, int ndim,
-                     bool first) {
-  mx_str_printf(&d->out, "%s%s [%s, %s]", first ? "" : ", ", name_of(d, key),
-                mx_shape_text(shape, ndim), mx_dtype_name(dtype));
+static void list_one(drawing *d, int value, bool first) {
+  mx a = array_of(d, value);
+  mx_str_printf(&d->out, "%s%s [%s, %s]", first ? "" : ", ", name_of(d, key_of(a)),
+                mx_shape_text(mx_shape_of(a), a->ndim), mx_dtype_name(a->dtype));
 }
 
-static void list(drawing *d, const mx *arrays, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    list_one(d, key_of(arrays[i]), arrays[i]->dtype, mx_shape_of(arrays[i]), arrays[i]->ndim, !i);
-}
-
-static void list_outputs(drawing *d, mx a) {
-  mx_node *node = a->node;
-  if (!node->specs) list(d, &a, 1);
-  for (int o = 0; node->specs && o < node->output_count; o++)
-    list_one(d, (const char *)node + o, node->specs[o].dtype, node->specs[o].shape,
-             node->specs[o].ndim, !o);
+static void list(drawing *d, const int *values, int count) {
+  for (int i = 0; i < count; i++) list_one(d, values[i], !i);
 }
 
 char *mx_graph_to_string(const mx *arrays, const char *const *names, int count) {
   drawing d;
   bool good = begin(&d, arrays, names, count), first = true;
+  const tr_graph *g = &d.graph;
   mx_str_puts(&d.out, "Inputs: ");
-  for (size_t i = 0; i < d.graph.tape.size; i++) {
-    mx a = d.graph.tape.data[i];
-    if (a->node) continue;
-    list_one(&d, key_of(a), a->dtype, mx_shape_of(a), a->ndim, first);
+  for (int v = 0; v < (int)g->values.size; v++) {
+    if (g->values.data[v].step >= 0) continue;
+    list_one(&d, v, first);
     first = false;
   }
   mx_str_puts(&d.out, "\nOutputs: ");
-  list(&d, d.graph.outputs.data, d.graph.outputs.size);
+  list(&d, g->outputs, g->output_count);
   mx_str_puts(&d.out, "\n");
-  for (size_t i = 0; i < d.graph.tape.size; i++) {
-    mx a = d.graph.tape.data[i];
-    if (!a->node) continue;
-    mx_str_printf(&d.out, "%s ", a->node->primitive->name);
-    list(&d, a->node->inputs, (size_t)a->node->input_count);
+  for (size_t i = 0; i < g->steps.size; i++) {
+    const tr_step *s = &g->steps.data[i];
+    mx_str_printf(&d.out, "%s ", s->node->primitive->name);
+    list(&d, s->in, s->node->input_count);
     mx_str_puts(&d.out, " -> ");
-    list_outputs(&d, a);
+    list(&d, s->out, s->node->output_count);
     mx_str_puts(&d.out, "\n");
   }
   char *text = finish(&d);

@@ -1,5 +1,6 @@
 /* Functions into MLX's .mlxfn files: traced once a signature, written step by step. */
 #include "base/file.h"
+#include "base/ptr_map.h"
 #include "mlx/mx/cast.h"
 #include "transforms/mlxfn.h"
 
@@ -32,7 +33,6 @@ mx_exporter *mx_exporter_new(const char *path, mx_fn f, bool shapeless) {
 typedef struct {
   mx_exporter *exporter;
   const tr_graph *graph;
-  mx_ptr_map inputs;
   MX_VEC(mx) constants; /* that this function is the first to write */
   mx_state state;       /* appends to the function's bytes */
   mx_str bytes;
@@ -48,10 +48,13 @@ static uint64_t id_of(mx a) {
   return a->node ? (uint64_t)(uintptr_t)a->node + (uint64_t)a->output : (uint64_t)(uintptr_t)a;
 }
 
-static void write_ids(writer *w, const mx *arrays, size_t count) {
-  write_count(w, count);
-  for (size_t i = 0; i < count; i++) {
-    uint64_t id = id_of(arrays[i]);
+static mx array_of(const writer *w, int value) { return w->graph->values.data[value].array; }
+
+/* Of values, or (NULL) of the first ones. */
+static void write_ids(writer *w, const int *values, int count) {
+  write_count(w, (size_t)count);
+  for (int i = 0; i < count; i++) {
+    uint64_t id = id_of(array_of(w, values ? values[i] : i));
     mx_state_uint64(&w->state, &id);
   }
 }
@@ -75,44 +78,44 @@ static void write_stream(writer *w, mx_stream stream) {
   mx_state_int(&w->state, &device);
 }
 
-static void write_outputs(writer *w, mx a) {
-  mx_node *node = a->node;
-  size_t count = (size_t)node->output_count;
-  write_count(w, count - 1);
+static void write_outputs(writer *w, const tr_step *s) {
+  int count = s->node->output_count;
+  write_count(w, (size_t)count - 1);
+  mx first = array_of(w, s->out[0]);
   if (count == 1) {
-    write_spec(w, mx_spec_like(a, a->dtype));
+    write_spec(w, mx_spec_like(first, first->dtype));
     return;
   }
-  write_count(w, count);
-  for (size_t i = 0; i < count; i++) {
-    uint64_t id = id_of(a) - (uint64_t)a->output + i;
-    mx_state_uint64(&w->state, &id);
-  }
-  write_count(w, count);
-  for (size_t i = 0; i < count; i++) {
-    int shape[MX_MAX_NDIM], ndim = node->specs[i].ndim;
-    if (ndim) memcpy(shape, node->specs[i].shape, (size_t)ndim * sizeof *shape);
+  write_ids(w, s->out, count);
+  write_count(w, (size_t)count);
+  for (int i = 0; i < count; i++) {
+    mx a = array_of(w, s->out[i]);
+    int shape[MX_MAX_NDIM], ndim = a->ndim;
+    if (ndim) memcpy(shape, mx_shape_of(a), (size_t)ndim * sizeof *shape);
     mx_state_ints(&w->state, shape, &ndim, MX_MAX_NDIM);
   }
-  write_count(w, count);
-  for (size_t i = 0; i < count; i++) mx_state_dtype(&w->state, &node->specs[i].dtype);
+  write_count(w, (size_t)count);
+  for (int i = 0; i < count; i++) {
+    mx_dtype dtype = (mx_dtype)array_of(w, s->out[i])->dtype;
+    mx_state_dtype(&w->state, &dtype);
+  }
 }
 
-static bool write_node(writer *w, mx a) {
-  mx_node *node = a->node;
+static bool write_node(writer *w, const tr_step *s) {
+  mx_node *node = s->node;
   const mx_codec *codec = mx_codec_of(node->primitive);
   if (!codec || !*codec->name) {
     mx_fail("[export_function] Unable to serialize primitive %s", node->primitive->name);
     return false;
   }
-  write_ids(w, node->inputs, (size_t)node->input_count);
+  write_ids(w, s->in, node->input_count);
   write_stream(w, node->stream);
   write_text(w, codec->name);
   w->state.inputs = node->inputs;
   w->state.input_count = node->input_count;
-  w->state.output = a;
+  w->state.output = array_of(w, s->out[0]);
   if (codec->visit) codec->visit(&w->state, codec, node->params);
-  write_outputs(w, a);
+  write_outputs(w, s);
   return true;
 }
 
@@ -129,30 +132,33 @@ static bool write_constant(writer *w, mx a) {
   return good;
 }
 
-static bool write_step(writer *w, mx a) {
-  uint64_t id = id_of(a);
-  bool node = a->node != NULL, constant = !mx_ptr_find(&w->inputs, a);
+/* A constant, an input, or a step by its first output. */
+static bool write_value(writer *w, int value) {
+  int step = w->graph->values.data[value].step;
+  uint64_t id = id_of(array_of(w, value));
+  bool node = step >= 0, constant = value >= w->graph->input_count;
   mx_state_uint64(&w->state, &id);
   mx_state_bool(&w->state, &node);
-  if (node) return write_node(w, a);
+  if (node) return write_node(w, &w->graph->steps.data[step]);
   mx_state_bool(&w->state, &constant);
-  return !constant || write_constant(w, a);
+  return !constant || write_constant(w, array_of(w, value));
 }
 
 static bool write_function(writer *w, const tr_signature *s) {
   const tr_graph *g = w->graph;
   write_count(w, s->keywords.size);
   for (size_t i = 0; i < s->keywords.size; i++) write_text(w, s->keywords.data[i]);
-  write_ids(w, g->inputs.data, g->inputs.size);
-  write_count(w, g->inputs.size);
-  for (size_t i = 0; i < g->inputs.size; i++) {
-    mx_ptr_put(&w->inputs, g->inputs.data[i]);
-    write_spec(w, mx_spec_like(g->inputs.data[i], g->inputs.data[i]->dtype));
-  }
-  write_ids(w, g->outputs.data, g->outputs.size);
-  write_count(w, g->tape.size);
+  write_ids(w, NULL, g->input_count);
+  write_count(w, (size_t)g->input_count);
+  for (int i = 0; i < g->input_count; i++)
+    write_spec(w, mx_spec_like(array_of(w, i), array_of(w, i)->dtype));
+  write_ids(w, g->outputs, g->output_count);
+  size_t count = 0;
+  for (int v = 0; v < (int)g->values.size; v++) count += tr_graph_is_first(g, v);
+  write_count(w, count);
   bool good = true;
-  for (size_t i = 0; i < g->tape.size && good; i++) good = write_step(w, g->tape.data[i]);
+  for (int v = 0; v < (int)g->values.size && good; v++)
+    if (tr_graph_is_first(g, v)) good = write_value(w, v);
   return good;
 }
 
@@ -171,29 +177,24 @@ static bool in_mlx_terms(const mx_node *node, const mx *inputs, const mx_spec *s
   return mx_node_again(node, inputs, specs, out);
 }
 
-/* The graph on the same placeholders, with every step in those terms. */
-static bool translate(tr_graph *g) {
+/* Records the graph anew on the same placeholders, with every step in those terms. */
+static bool translate(const tr_graph *g, tr_graph *to) {
   mx_arrays outputs = {0};
   mx_scope scope = mx_scope_begin();
-  bool good = tr_graph_replay_by(g, g->inputs.data, false, in_mlx_terms, &outputs);
-  for (int i = 0; i < outputs.size && good; i++) {
-    mx_release(g->outputs.data[i]);
-    g->outputs.data[i] = mx_retain(outputs.data[i]);
-  }
+  mx *inputs = mx_xmalloc(((size_t)g->input_count + 1) * sizeof *inputs);
+  for (int i = 0; i < g->input_count; i++) inputs[i] = g->values.data[i].array;
+  bool good = tr_graph_replay(g, inputs, false, in_mlx_terms, &outputs);
+  if (good) tr_graph_record(to, inputs, NULL, g->input_count, outputs.data, outputs.size);
   mx_arrays_free(&outputs);
+  free(inputs);
   mx_scope_end(scope, NULL);
-  if (good) tr_graph_order(g);
   return good;
 }
 
 /* Constants must lie in memory before their addresses are taken. */
 static bool settle(const tr_graph *g) {
-  for (size_t i = 0; i < g->tape.size; i++) {
-    mx a = g->tape.data[i];
-    bool input = false;
-    for (size_t k = 0; k < g->inputs.size; k++) input |= g->inputs.data[k] == a;
-    if (!a->node && !input && !mx_ensure(a)) return false;
-  }
+  for (int v = g->input_count; v < (int)g->values.size; v++)
+    if (g->values.data[v].step < 0 && !mx_ensure(g->values.data[v].array)) return false;
   return true;
 }
 
@@ -205,20 +206,20 @@ static bool add(mx_exporter *e, const tr_arguments *a) {
               "not allowed.");
       return false;
     }
-  tr_graph graph = {0};
+  tr_graph traced = {0}, graph = {0};
   mx_tracing_any_shape += e->shapeless;
-  bool traced = tr_graph_trace(&graph, e->f, a->inputs, a->count);
+  bool good = tr_graph_trace(&traced, e->f, a->inputs, a->count) && translate(&traced, &graph);
   mx_tracing_any_shape -= e->shapeless;
-  if (!traced) return false;
+  tr_graph_free(&traced);
+  if (!good) return false;
   tr_signature signature = {0};
   for (int i = 0; i < a->keyword_count; i++)
     mx_vec_push(&signature.keywords, mx_xstrdup(a->keywords[i]));
-  for (size_t i = 0; i < graph.inputs.size; i++)
-    mx_vec_push(&signature.inputs, graph.inputs.data[i]);
+  for (int i = 0; i < graph.input_count; i++)
+    mx_vec_push(&signature.inputs, graph.values.data[i].array);
   writer w = {.exporter = e, .graph = &graph};
   w.state = (mx_state){.mode = MX_STATE_WRITE, .out = &w.bytes};
-  bool good = translate(&graph) && settle(&graph) && write_function(&w, &signature);
-  mx_ptr_free(&w.inputs);
+  good = settle(&graph) && write_function(&w, &signature);
   if (good) {
     for (size_t i = 0; i < w.constants.size; i++) mx_ptr_put(&e->constants, w.constants.data[i]);
     mx_str_append(&e->body, mx_str_c(&w.bytes), w.bytes.size);

@@ -1,158 +1,215 @@
-/* Tracing, ordering and replaying the graph of a function. */
+/* Recording a function's graph, and repeating it. */
 #include "transforms/graph.h"
+#include "base/ptr_map.h"
 
-#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* ---- Recording: depth first and without recursion ---- */
+
+typedef struct {
+  mx array;
+  mx_node *node;
+  int next; /* the input to look at next */
+} frame;
+
+typedef struct {
+  tr_graph *g;
+  mx_ptr_map originals, leaves, nodes; /* leaf -> value + 1, node -> step + 1 */
+  MX_VEC(frame) path;
+  bool uncaptured;
+} recorder;
+
+tr_step tr_step_new(mx_node *node) {
+  size_t count = (size_t)node->input_count + (size_t)node->output_count;
+  int *block = mx_xcalloc(count + 1, sizeof *block);
+  atomic_fetch_add_explicit(&node->refs, 1, memory_order_relaxed);
+  return (tr_step){node, block, block + node->input_count};
+}
+
+void tr_step_free(tr_step *s) {
+  mx_node_release(s->node);
+  free(s->in);
+}
+
+static int add_value(tr_graph *g, mx a, int step) {
+  mx_vec_push(&g->values, (tr_value){mx_retain(a), step});
+  return (int)g->values.size - 1;
+}
+
+static int value_of(recorder *r, mx a) {
+  uint32_t *leaf = mx_ptr_find(&r->leaves, a);
+  if (leaf) return (int)*leaf - 1;
+  return r->g->steps.data[*mx_ptr_find(&r->nodes, a->node) - 1].out[a->output];
+}
+
+/* Computed or being computed, an array is a constant; so is another trace's placeholder. */
+static bool is_leaf(mx a) {
+  return atomic_load_explicit(&a->status, memory_order_acquire) != MX_LAZY || !a->node;
+}
+
+static void visit(recorder *r, mx a) {
+  if (mx_ptr_find(&r->leaves, a)) return;
+  r->uncaptured |= mx_ptr_find(&r->originals, a) != NULL;
+  if (is_leaf(a)) {
+    int value = add_value(r->g, a, -1);
+    *mx_ptr_put(&r->leaves, a) = (uint32_t)value + 1;
+  } else if (!mx_ptr_find(&r->nodes, a->node)) {
+    mx_ptr_put(&r->nodes, a->node);
+    mx_vec_push(&r->path, (frame){a, a->node, 0});
+  }
+}
+
+static void leave(recorder *r, mx a, mx_node *node) {
+  int step = (int)r->g->steps.size;
+  tr_step s = tr_step_new(node);
+  for (int i = 0; i < node->input_count; i++) s.in[i] = value_of(r, node->inputs[i]);
+  if (node->output_count == 1) {
+    s.out[0] = add_value(r->g, a, step);
+  } else {
+    mx *outputs = mx_xmalloc((size_t)node->output_count * sizeof *outputs);
+    mx_node_outputs(node, outputs);
+    for (int i = 0; i < node->output_count; i++) {
+      s.out[i] = add_value(r->g, outputs[i], step);
+      mx_release(outputs[i]);
+    }
+    free(outputs);
+  }
+  mx_vec_push(&r->g->steps, s);
+  *mx_ptr_put(&r->nodes, node) = (uint32_t)step + 1;
+}
+
+static void walk(recorder *r, mx root) {
+  visit(r, root);
+  while (r->path.size && !r->uncaptured) {
+    frame *top = &mx_vec_last(&r->path);
+    if (top->next < top->node->input_count) {
+      visit(r, top->node->inputs[top->next++]);
+    } else {
+      frame done = mx_vec_pop(&r->path);
+      leave(r, done.array, done.node);
+    }
+  }
+}
+
+bool tr_graph_record(tr_graph *g, const mx *inputs, const mx *originals, int input_count,
+                     const mx *outputs, int output_count) {
+  recorder r = {.g = g};
+  g->input_count = input_count;
+  g->output_count = output_count;
+  g->outputs = mx_xcalloc((size_t)output_count + 1, sizeof *g->outputs);
+  for (int i = 0; i < input_count; i++) {
+    if (originals) mx_ptr_put(&r.originals, originals[i]);
+    *mx_ptr_put(&r.leaves, inputs[i]) = (uint32_t)add_value(g, inputs[i], -1) + 1;
+  }
+  for (int i = 0; i < output_count && !r.uncaptured; i++) {
+    walk(&r, outputs[i]);
+    if (!r.uncaptured) g->outputs[i] = value_of(&r, outputs[i]);
+  }
+  mx_ptr_free(&r.originals);
+  mx_ptr_free(&r.leaves);
+  mx_ptr_free(&r.nodes);
+  mx_vec_free(&r.path);
+  return !r.uncaptured;
+}
+
+void tr_graph_free(tr_graph *g) {
+  for (size_t i = 0; i < g->steps.size; i++) tr_step_free(&g->steps.data[i]);
+  for (size_t i = 0; i < g->values.size; i++) mx_release(g->values.data[i].array);
+  mx_vec_free(&g->steps);
+  mx_vec_free(&g->values);
+  free(g->outputs);
+  *g = (tr_graph){0};
+}
 
 /* ---- Tracing ---- */
 
-/* A tracer, so that compiled functions inside are traced themselves. */
-static mx placeholder_like(mx a) {
-  mx p = mx_array_alloc(a->dtype, mx_shape_of(a), a->ndim);
+mx tr_placeholder(mx a) {
+  mx p = mx_array_alloc((mx_dtype)a->dtype, mx_shape_of(a), a->ndim);
   if (p) p->tracer = true;
-  return p;
+  return mx_scope_own(p);
 }
 
 bool tr_graph_trace(tr_graph *g, mx_fn f, const mx *inputs, int count) {
   mx_scope scope = mx_scope_begin();
   mx_arrays results = {0};
+  mx *traced = mx_xmalloc(((size_t)count + 1) * sizeof *traced);
   bool good = true;
-  for (int i = 0; i < count && good; i++) {
-    mx p = inputs[i] ? placeholder_like(inputs[i]) : NULL;
-    good = p != NULL;
-    if (good) mx_vec_push(&g->inputs, p);
-  }
+  for (int i = 0; i < count && good; i++)
+    good = inputs[i] && (traced[i] = tr_placeholder(inputs[i])) != NULL;
   mx_tracing++;
-  good = good && mx_fn_apply(f, g->inputs.data, count, &results);
+  good = good && mx_fn_apply(f, traced, count, &results);
   mx_tracing--;
-  for (int i = 0; i < results.size && good; i++)
-    mx_vec_push(&g->outputs, mx_retain(results.data[i]));
+  if (good) tr_graph_record(g, traced, NULL, count, results.data, results.size);
   mx_arrays_free(&results);
+  free(traced);
   mx_scope_end(scope, NULL);
-  if (good)
-    tr_graph_order(g);
-  else
-    tr_graph_free(g);
   return good;
 }
 
-/* ---- Order ---- */
+/* ---- Repeating ---- */
 
-typedef struct {
-  mx array;
-  int next; /* the input to look at next */
-} frame;
-
-/* What decides whether two arrays are the same step: the node, where there is one. */
-static const void *step_of(mx a) { return a->node ? (const void *)a->node : a; }
-
-void tr_graph_order(tr_graph *g) {
-  MX_VEC(frame) path = {0};
-  mx_ptr_map seen = {0};
-  MX_VEC(mx) before = {g->tape.data, g->tape.size, g->tape.capacity};
-  g->tape.data = NULL;
-  g->tape.size = g->tape.capacity = 0;
-  for (size_t i = 0; i < g->outputs.size; i++) {
-    mx root = g->outputs.data[i];
-    if (mx_ptr_find(&seen, step_of(root))) continue;
-    mx_ptr_put(&seen, step_of(root));
-    mx_vec_push(&path, (frame){root, 0});
-    while (path.size) {
-      frame *top = &mx_vec_last(&path);
-      mx a = top->array;
-      if (a->node && top->next < a->node->input_count) {
-        mx in = a->node->inputs[top->next++];
-        if (mx_ptr_find(&seen, step_of(in))) continue;
-        mx_ptr_put(&seen, step_of(in));
-        mx_vec_push(&path, (frame){in, 0});
-      } else {
-        mx_vec_push(&g->tape, mx_retain(a));
-        path.size--;
-      }
-    }
+static bool infer(const mx_node *node, const mx *in, mx traced, int output, mx_spec *spec,
+                  int *shape) {
+  const mx_primitive *p = node->primitive;
+  *spec = mx_spec_like(traced, traced->dtype);
+  if (p->output_shape) {
+    spec->shape = shape;
+    return (spec->ndim = p->output_shape(node, in, output, shape)) >= 0;
   }
-  for (size_t i = 0; i < before.size; i++) mx_release(before.data[i]);
-  mx_vec_free(&before);
-  mx_vec_free(&path);
-  mx_ptr_free(&seen);
+  if (!node->input_count) return true;
+  mx_fail("[Primitive::output_shapes] %s cannot infer output shapes.", p->name);
+  return false;
 }
 
-void tr_graph_free(tr_graph *g) {
-  for (size_t i = 0; i < g->inputs.size; i++) mx_release(g->inputs.data[i]);
-  for (size_t i = 0; i < g->outputs.size; i++) mx_release(g->outputs.data[i]);
-  for (size_t i = 0; i < g->tape.size; i++) mx_release(g->tape.data[i]);
-  mx_vec_free(&g->inputs);
-  mx_vec_free(&g->outputs);
-  mx_vec_free(&g->tape);
-}
+/* Most nodes have few inputs and one output. */
+#define FEW 8
 
-/* ---- Replay ---- */
-
-typedef struct {
-  bool shapeless;
-  tr_make make;
-  mx_ptr_map places; /* step -> its place in values */
-  MX_VEC(mx) values; /* what the steps' outputs have become, one after another */
-} replay;
-
-static mx value_of(replay *r, mx a) {
-  uint32_t *at = mx_ptr_find(&r->places, step_of(a));
-  if (!at) return a;
-  size_t place = *at + (size_t)(a->node ? a->output : 0);
-  assert(place < r->values.size);
-  return r->values.data[place];
-}
-
-static void set_value(replay *r, mx a, const mx *values, int count) {
-  *mx_ptr_put(&r->places, step_of(a)) = (uint32_t)r->values.size;
-  for (int i = 0; i < count; i++) mx_vec_push(&r->values, values[i]);
-}
-
-/* The shape of an output for other inputs. */
-static bool infer(const mx_node *node, const mx *inputs, int output, mx_spec *spec, int *shape) {
-  if (!node->primitive->output_shape) {
-    mx_fail("[Primitive::output_shapes] %s cannot infer output shapes.", node->primitive->name);
-    return false;
+static bool repeat(const tr_graph *g, const tr_step *s, mx *values, bool shapeless, tr_make make) {
+  int inputs = s->node->input_count, outputs = s->node->output_count;
+  bool many = inputs > FEW || outputs > FEW;
+  size_t most = (size_t)(inputs > outputs ? inputs : outputs);
+  mx few_in[FEW], few_out[FEW], *in = few_in, *out = few_out;
+  mx_spec few_specs[FEW], *specs = few_specs;
+  int shape[MX_MAX_NDIM], *shapes = shape;
+  if (many) {
+    in = mx_xmalloc(most * sizeof *in);
+    out = mx_xmalloc(most * sizeof *out);
+    specs = mx_xmalloc(most * sizeof *specs);
   }
-  spec->ndim = node->primitive->output_shape(node, inputs, output, shape);
-  spec->shape = shape;
-  return spec->ndim >= 0;
-}
-
-static bool step(replay *r, mx a) {
-  const mx_node *node = a->node;
-  size_t ins = (size_t)node->input_count, outs = (size_t)node->output_count;
-  mx *in = mx_xmalloc((ins + outs) * sizeof *in), *out = in + ins;
-  mx_spec *specs = mx_xmalloc(outs * sizeof *specs);
-  int(*shapes)[MX_MAX_NDIM] = r->shapeless ? mx_xmalloc(outs * sizeof *shapes) : NULL;
-  for (size_t i = 0; i < ins; i++) in[i] = value_of(r, node->inputs[i]);
+  if (shapeless && outputs > 1) shapes = mx_xmalloc((size_t)outputs * MX_MAX_NDIM * sizeof *shapes);
   bool good = true;
-  for (size_t o = 0; o < outs && good; o++) {
-    specs[o] = outs == 1 ? mx_spec_like(a, a->dtype) : node->specs[o];
-    if (r->shapeless) good = infer(node, in, (int)o, &specs[o], shapes[o]);
+  for (int i = 0; i < inputs; i++) in[i] = values[s->in[i]];
+  for (int i = 0; i < outputs && good; i++) {
+    mx traced = g->values.data[s->out[i]].array;
+    if (shapeless)
+      good = infer(s->node, in, traced, i, &specs[i], shapes + i * MX_MAX_NDIM);
+    else
+      specs[i] = mx_spec_like(traced, traced->dtype);
   }
-  good = good && r->make(node, in, specs, out);
-  if (good) set_value(r, a, out, (int)outs);
-  free(in);
-  free(specs);
-  free(shapes);
+  good = good && make(s->node, in, specs, out);
+  for (int i = 0; i < outputs && good; i++) values[s->out[i]] = out[i];
+  if (shapes != shape) free(shapes);
+  if (many) {
+    free(in);
+    free(out);
+    free(specs);
+  }
   return good;
 }
 
-bool tr_graph_replay(const tr_graph *g, const mx *inputs, bool shapeless, mx_arrays *outputs) {
-  return tr_graph_replay_by(g, inputs, shapeless, mx_node_again, outputs);
-}
-
-bool tr_graph_replay_by(const tr_graph *g, const mx *inputs, bool shapeless, tr_make make,
-                        mx_arrays *outputs) {
-  replay r = {.shapeless = shapeless, .make = make};
+bool tr_graph_replay(const tr_graph *g, const mx *inputs, bool shapeless, tr_make make,
+                     mx_arrays *outputs) {
+  mx *values = mx_xcalloc(g->values.size + 1, sizeof *values);
   bool good = true;
-  for (size_t i = 0; i < g->inputs.size; i++) set_value(&r, g->inputs.data[i], &inputs[i], 1);
-  for (size_t i = 0; i < g->tape.size && good; i++)
-    if (g->tape.data[i]->node) good = step(&r, g->tape.data[i]);
-  for (size_t i = 0; i < g->outputs.size && good; i++)
-    good = mx_arrays_push(outputs, value_of(&r, g->outputs.data[i]));
-  mx_ptr_free(&r.places);
-  mx_vec_free(&r.values);
+  for (size_t i = 0; i < g->values.size; i++)
+    values[i] = (int)i < g->input_count ? inputs[i] : g->values.data[i].array;
+  for (size_t i = 0; i < g->steps.size && good; i++)
+    good = repeat(g, &g->steps.data[i], values, shapeless, make);
+  for (int i = 0; i < g->output_count && good; i++) {
+    mx out = values[g->outputs[i]];
+    good = mx_arrays_push(outputs, out);
+  }
+  free(values);
   return good;
 }

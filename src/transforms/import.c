@@ -1,5 +1,6 @@
 /* Functions out of MLX's .mlxfn files. Every step is made by the public constructors and must come
  * out as the file says, so that a malformed file is an error and nothing worse. */
+#include "base/ptr_map.h"
 #include "io/files.h"
 #include "transforms/mlxfn.h"
 
@@ -85,14 +86,13 @@ static bool read_inputs(reader *r, function *f) {
     mx_spec spec = {0};
     int shape[MX_MAX_NDIM];
     tr_state_spec(&r->state, &spec, shape);
-    mx a = r->state.failed ? NULL : mx_array_alloc(spec.dtype, shape, spec.ndim);
+    mx a = r->state.failed ? NULL : mx_scope_own(mx_array_alloc(spec.dtype, shape, spec.ndim));
     if (!a) break;
-    mx_vec_push(&f->graph.inputs, a);
     mx_vec_push(&f->signature.inputs, a);
     name(&r->arrays, ids[i], a);
   }
   free(ids);
-  return read_all(r) && (f->graph.inputs.size == count || malformed(r, "an impossible input"));
+  return read_all(r) && (f->signature.inputs.size == count || malformed(r, "an impossible input"));
 }
 
 static mx read_constant(reader *r, uint64_t id) {
@@ -270,7 +270,7 @@ static bool read_function(reader *r, function *f) {
     mx_vec_push(&f->signature.keywords, text);
   }
   if (!read_all(r) || !read_inputs(r, f)) return false;
-  if (keywords > f->graph.inputs.size) return malformed(r, "more keywords than inputs");
+  if (keywords > f->signature.inputs.size) return malformed(r, "more keywords than inputs");
   size_t outputs = read_length(r, 8), at = r->state.at;
   r->state.at += outputs * 8;
   size_t steps = read_length(r, 10);
@@ -278,13 +278,17 @@ static bool read_function(reader *r, function *f) {
   for (size_t i = 0; i < steps && good; i++) good = read_step(r);
   mx_state after = r->state;
   r->state.at = at;
+  MX_VEC(mx) results = {0};
   for (size_t i = 0; i < outputs && good; i++) {
     mx a = read_reference(r);
     good = a != NULL;
-    if (good) mx_vec_push(&f->graph.outputs, mx_retain(a));
+    if (good) mx_vec_push(&results, a);
   }
   r->state.at = after.at;
-  if (good) tr_graph_order(&f->graph);
+  if (good)
+    tr_graph_record(&f->graph, f->signature.inputs.data, NULL, (int)f->signature.inputs.size,
+                    results.data, (int)results.size);
+  mx_vec_free(&results);
   return good;
 }
 
@@ -359,7 +363,7 @@ static bool call(const mx_imported *f, const tr_arguments *a, mx_arrays *outputs
     const function *one = &f->functions.data[i];
     if (tr_signature_fits(&one->signature, a->inputs, a->count, a->keywords, a->keyword_count,
                           f->shapeless))
-      return tr_graph_replay(&one->graph, a->inputs, f->shapeless, outputs);
+      return tr_graph_replay(&one->graph, a->inputs, f->shapeless, mx_node_again, outputs);
   }
   no_match(f, a);
   return false;
