@@ -79,6 +79,13 @@ int mx_set_default_stream(mx_stream stream) {
   return 0;
 }
 
+bool mx_is_stream(mx_stream stream) {
+  pthread_mutex_lock(&lock);
+  bool known = stream.index >= 0 && stream.index < stream_count;
+  pthread_mutex_unlock(&lock);
+  return known && mx_is_device_available(stream.device);
+}
+
 mx_stream mx_current_stream(void) {
   return used.index >= 0 ? used : mx_default_stream(mx_default_device());
 }

@@ -130,10 +130,21 @@ typedef struct {
   int output_count;
 } made;
 
-/* Streams of other machines do not exist here: all steps go to the current one. */
-static void skip_stream(reader *r) {
-  int unused = 0;
-  for (int i = 0; i < 3; i++) mx_state_int(&r->state, &unused);
+/* The first two streams of a process are its defaults, of the GPU (where there is one) and the CPU:
+ * such steps go to the caller's, as do those of a GPU that is not here. Others must exist. */
+static bool read_stream(reader *r, mx_stream *stream) {
+  int index = 0, type = 0, device = 0;
+  mx_state_int(&r->state, &index);
+  mx_state_int(&r->state, &type);
+  mx_state_int(&r->state, &device);
+  if (!read_all(r)) return false;
+  *stream = (mx_stream){index, {type ? MX_GPU : MX_CPU, device}};
+  if (index == 0 || index == 1 || !mx_is_device_available((mx_device){stream->device.type, 0}))
+    *stream = mx_current_stream();
+  if (mx_is_stream(*stream)) return true;
+  mx_fail("%s: [import_function] Invalid stream encountered Stream(Device(%s, %d), %d).", r->path,
+          type ? "gpu" : "cpu", device, index);
+  return false;
 }
 
 static bool read_class(reader *r, made *m) {
@@ -238,8 +249,13 @@ static bool read_node(reader *r, uint64_t id) {
   m->input_count = (int)count;
   bool good = read_all(r);
   for (size_t i = 0; i < count && good; i++) good = (m->inputs[i] = read_reference(r)) != NULL;
-  if (good) skip_stream(r);
-  good = good && read_class(r, m) && read_outputs(r, m, id);
+  mx_stream stream;
+  good = good && read_stream(r, &stream);
+  if (good) {
+    mx_stream before = mx_use_stream(stream);
+    good = read_class(r, m) && read_outputs(r, m, id);
+    mx_use_stream(before);
+  }
   free(m->inputs);
   free(m->outputs);
   free(m);

@@ -301,14 +301,28 @@ static bool on_another_stream(void *payload, const mx *in, int count, mx_arrays 
   return mx_arrays_push(out, y);
 }
 
-/* Streams are of the process that had them: a function runs on the caller's. */
-static void streams_stay_behind(void **state) {
+/* A stream is known again in the process that has it; elsewhere the function is refused, unless the
+ * stream was its process's default. */
+static void steps_keep_their_stream(void **state) {
   (void)state;
-  elsewhere = mx_new_stream(mx_default_device());
   mx x = INTS(0, -1, 2);
+  do elsewhere = mx_new_stream(mx_default_device());
+  while (elsewhere.index < 2);
   mx_imported *g = exported(on_another_stream, &x, 1, false);
-  assert_array(call_with(g, &x, 1, NULL), MX_INTS(3), 0, 1, 2);
+  mx y = call_with(g, &x, 1, NULL);
+  assert_array(y, MX_INTS(3), 0, 1, 2);
   mx_imported_free(g);
+}
+static void streams_that_do_not_exist_are_refused(void **state) {
+  (void)state;
+  mx x = INTS(0, 1, 2);
+  mx_fn f = mx_fn_new(on_another_stream, NULL, NULL);
+  elsewhere = (mx_stream){1000, {MX_CPU, 0}};
+  assert_int_equal(mx_export_function(path, f, &x, 1, false), 0);
+  assert_null(mx_import_function(path));
+  assert_non_null(strstr(mx_error(), "Invalid stream encountered Stream(Device(cpu, 0), 1000)"));
+  mx_error_clear();
+  mx_fn_release(f);
 }
 
 /* ---- Limits ---- */
@@ -383,7 +397,8 @@ int main(void) {
       file_test(quantised_networks),
       file_test(shapes_decide_once),
       file_test(draws_are_those_of_the_trace),
-      file_test(streams_stay_behind),
+      file_test(steps_keep_their_stream),
+      file_test(streams_that_do_not_exist_are_refused),
       file_test(what_cannot_be_exported),
       file_test(exporters_let_go),
   };

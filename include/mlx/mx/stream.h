@@ -34,6 +34,8 @@ MX_API mx_stream mx_default_stream(mx_device device);
 /* Makes the stream its device's default. 0, or -1 after mx_fail. */
 MX_API int mx_set_default_stream(mx_stream stream);
 MX_API mx_stream mx_new_stream(mx_device device);
+/* Whether this process has made the stream. */
+MX_API bool mx_is_stream(mx_stream stream);
 /* The stream that this thread's operations are recorded on: the one it uses (below), else the
  * default device's default. */
 MX_API mx_stream mx_current_stream(void);
