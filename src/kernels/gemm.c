@@ -13,6 +13,7 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #define BYTES 64
 #define ROWS 12
 #define VECTORS 2
+#define DEPTH 512
 #elif defined(__AVX2__)
 #define BYTES 32
 #define ROWS 6
@@ -26,7 +27,9 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #define ROWS 4
 #define VECTORS 2
 #endif
+#ifndef DEPTH
 #define DEPTH 384
+#endif
 
 #define MICRO_INLINE static inline __attribute__((always_inline))
 #define MR ROWS
@@ -101,13 +104,13 @@ int MX_KERNEL(gemm_strip_rows)(int64_t m) {
 void MX_KERNEL(gemm_strip)(int64_t k, int rows, const float *a, const float *b, float *sums,
                            bool add) {
   const int64_t ld = VECTORS * (BYTES / 4);
-  single_walk w = {a, b, 1, rows, ld};
+  single_walk w = {a, b, a, 1, rows, ld};
   if (rows == LOW)
     single_tile(LOW, true, k, w, sums, ld, add);
   else if (rows == MIDDLE)
     single_tile(MIDDLE, true, k, w, sums, ld, add);
   else
-    single_micro(k, a, b, sums, ld, add);
+    single_micro(k, a, b, a, sums, ld, add);
 }
 
 void MX_KERNEL(gemm_in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end) {

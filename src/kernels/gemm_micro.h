@@ -3,11 +3,14 @@
 typedef T NAME(vector) __attribute__((vector_size(sizeof(T) * LANES)));
 typedef T NAME(unaligned) __attribute__((vector_size(sizeof(T) * LANES), aligned(sizeof(T))));
 
-/* How a tile walks: element i of A's column is at a[i * row]; both advance by their steps. */
+/* How a tile walks: element i of A's column is at a[i * row]; both advance by their steps. What is
+ * `ahead` is fetched on the way. */
 typedef struct {
-  const T *a, *b;
+  const T *a, *b, *ahead;
   int64_t row, a_step, b_step;
 } NAME(walk);
+
+#define FETCH 4 /* steps to a line that is fetched */
 
 /* Adds the product of `rows` rows of A, k deep, and nr columns of B to the tile at c, or stores it.
  * A panel's numbers are `near` each other; else rows 4 and 8 have pointers of their own, so that
@@ -21,19 +24,23 @@ MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, T *c,
     for (int j = 0; j < NV; j++) sum[i][j] = (NAME(vector)){0};
   const T *a = w.a, *a4 = a + 4 * w.row, *a8 = a + 8 * w.row, *b = w.b;
   if (!near) __asm__("" : "+r"(a4), "+r"(a8));
-#pragma GCC unroll 2
-  for (; k > 0; k--) {
-    NAME(vector) row[NV];
+  for (; k > 0; k -= FETCH, w.ahead += 64 / sizeof(T)) {
+    if (near) __builtin_prefetch(w.ahead, 0, 2);
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) row[j] = *(const NAME(unaligned) *)(b + j * LANES);
-    __builtin_prefetch(b + 8 * w.b_step);
+    for (int step = 0; step < FETCH; step++) {
+      if (k <= step) break;
+      NAME(vector) row[NV];
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; j++) row[j] = *(const NAME(unaligned) *)(b + j * LANES);
+      __builtin_prefetch(b + 8 * w.b_step);
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-      T factor = near ? a[i] : (i < 4 ? a : i < 8 ? a4 : a8)[i % 4 * w.row];
+      for (int i = 0; i < rows; i++) {
+        T factor = near ? a[i] : (i < 4 ? a : i < 8 ? a4 : a8)[i % 4 * w.row];
 #pragma GCC unroll 4
-      for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
+        for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
+      }
+      a += w.a_step, a4 += w.a_step, a8 += w.a_step, b += w.b_step;
     }
-    a += w.a_step, a4 += w.a_step, a8 += w.a_step, b += w.b_step;
   }
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++)
@@ -45,20 +52,25 @@ MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, T *c,
 }
 
 /* Tiles of three heights, of panels of A with MR rows. */
-static void NAME(micro)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
-  NAME(tile)(MR, true, k, (NAME(walk)){a, b, 1, MR, NV * LANES}, c, ld, add);
+static void NAME(micro)(int64_t k, const T *a, const T *b, const T *ahead, T *c, int64_t ld,
+                        bool add) {
+  NAME(tile)(MR, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
 }
-static void NAME(middle)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
-  NAME(tile)(MIDDLE, true, k, (NAME(walk)){a, b, 1, MR, NV * LANES}, c, ld, add);
+static void NAME(middle)(int64_t k, const T *a, const T *b, const T *ahead, T *c, int64_t ld,
+                         bool add) {
+  NAME(tile)(MIDDLE, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
 }
-static void NAME(low)(int64_t k, const T *a, const T *b, T *c, int64_t ld, bool add) {
-  NAME(tile)(LOW, true, k, (NAME(walk)){a, b, 1, MR, NV * LANES}, c, ld, add);
+static void NAME(low)(int64_t k, const T *a, const T *b, const T *ahead, T *c, int64_t ld,
+                      bool add) {
+  NAME(tile)(LOW, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
 }
 
 /* The lowest tile that holds so many rows. */
-static void NAME(panel)(int64_t rows, int64_t k, const T *a, const T *b, T *c, int64_t ld,
-                        bool add) {
-  (rows <= LOW ? NAME(low) : rows <= MIDDLE ? NAME(middle) : NAME(micro))(k, a, b, c, ld, add);
+static void NAME(panel)(int64_t rows, int64_t k, const T *a, const T *b, const T *ahead, T *c,
+                        int64_t ld, bool add) {
+  (rows <= LOW      ? NAME(low)
+   : rows <= MIDDLE ? NAME(middle)
+                    : NAME(micro))(k, a, b, ahead, c, ld, add);
 }
 
 /* Rows [i, i + rows) of a product in place: where the last columns are fewer than a tile's, it
@@ -67,7 +79,12 @@ MICRO_INLINE void NAME(rows_in_place)(int rows, const mx_gemm_plain *p, int64_t 
   for (int64_t j = 0; j < p->n; j += NV * LANES) {
     int64_t column = p->n - j < NV * LANES ? p->n - NV * LANES : j;
     NAME(walk)
-    w = {(const T *)p->a + i * p->a_row, (const T *)p->b + column, p->a_row, p->a_step, p->b_step};
+    w = {(const T *)p->a + i * p->a_row,
+         (const T *)p->b + column,
+         NULL,
+         p->a_row,
+         p->a_step,
+         p->b_step};
     NAME(tile)(rows, false, p->k, w, (T *)p->out + i * p->out_row + column, p->out_row, false);
   }
 }
@@ -117,7 +134,7 @@ static void NAME(finish_tile)(const mx_gemm_block *d, const T *tile, int64_t i0,
 static void NAME(edge)(const mx_gemm_block *d, const T *a, const T *b, int64_t i, int64_t j) {
   T tile[MR * NV * LANES];
   int64_t m = d->m - i < MR ? d->m - i : MR, n = d->n - j < NV * LANES ? d->n - j : NV * LANES;
-  NAME(panel)(m, d->k, a, b, tile, NV * LANES, false);
+  NAME(panel)(m, d->k, a, b, a + d->k * MR, tile, NV * LANES, false);
   T *sums = (T *)d->sums + i * d->sums_ld + j;
   if (!d->first)
     for (int64_t r = 0; r < m; r++)
@@ -130,17 +147,22 @@ static void NAME(edge)(const mx_gemm_block *d, const T *a, const T *b, int64_t i
     memcpy(sums + r * d->sums_ld, tile + r * NV * LANES, (size_t)n * sizeof(T));
 }
 
-/* The panel of A stays in the first cache while those of B pass by from the second. */
+/* The panel of A stays in the first cache while those of B pass by from the second; meanwhile the
+ * next of A is fetched, a part with each tile. */
 static void NAME(block)(const mx_gemm_block *d) {
   const T *a = d->a;
   for (int64_t i = 0; i < d->m; i += MR, a += d->k * MR) {
-    const T *b = d->b;
+    const T *b = d->b, *ahead = a + d->k * MR;
     int64_t rows = d->m - i;
     bool beside = d->finish || (rows < MR && rows != MIDDLE && rows != LOW);
-    for (int64_t j = 0; j < d->n; j += NV * LANES, b += d->k * NV * LANES)
+    for (int64_t j = 0; j < d->n; j += NV * LANES, b += d->k * NV * LANES) {
       if (beside || d->n - j < NV * LANES)
         NAME(edge)(d, a, b, i, j);
       else
-        NAME(panel)(rows, d->k, a, b, (T *)d->sums + i * d->sums_ld + j, d->sums_ld, !d->first);
+        NAME(panel)
+      (rows, d->k, a, b, ahead, (T *)d->sums + i * d->sums_ld + j, d->sums_ld, !d->first);
+      ahead += d->k / FETCH * (int64_t)(64 / sizeof(T));
+    }
   }
 }
+#undef FETCH
