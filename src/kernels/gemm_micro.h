@@ -131,10 +131,11 @@ static void NAME(finish_tile)(const mx_gemm_block *d, const T *tile, int64_t i0,
 }
 
 /* Tiles at the edge, and those that are finished, are computed beside the sums. */
-static void NAME(edge)(const mx_gemm_block *d, const T *a, const T *b, int64_t i, int64_t j) {
+static void NAME(edge)(const mx_gemm_block *d, const T *a, const T *b, const T *ahead, int64_t i,
+                       int64_t j) {
   T tile[MR * NV * LANES];
   int64_t m = d->m - i < MR ? d->m - i : MR, n = d->n - j < NV * LANES ? d->n - j : NV * LANES;
-  NAME(panel)(m, d->k, a, b, a + d->k * MR, tile, NV * LANES, false);
+  NAME(panel)(m, d->k, a, b, ahead, tile, NV * LANES, false);
   T *sums = (T *)d->sums + i * d->sums_ld + j;
   if (!d->first)
     for (int64_t r = 0; r < m; r++)
@@ -147,21 +148,23 @@ static void NAME(edge)(const mx_gemm_block *d, const T *a, const T *b, int64_t i
     memcpy(sums + r * d->sums_ld, tile + r * NV * LANES, (size_t)n * sizeof(T));
 }
 
-/* The panel of A stays in the first cache while those of B pass by from the second; meanwhile the
- * next of A is fetched, a part with each tile. */
+/* The panel of A stays in the first cache while those of B pass by from the second. The first of
+ * them fetch A's next, the rest what is there already. */
 static void NAME(block)(const mx_gemm_block *d) {
   const T *a = d->a;
+  int64_t fetched = (d->k + FETCH - 1) / FETCH * (int64_t)(64 / sizeof(T)); /* by one tile */
   for (int64_t i = 0; i < d->m; i += MR, a += d->k * MR) {
-    const T *b = d->b, *ahead = a + d->k * MR;
+    const T *b = d->b, *next = a + d->k * MR;
     int64_t rows = d->m - i;
     bool beside = d->finish || (rows < MR && rows != MIDDLE && rows != LOW);
     for (int64_t j = 0; j < d->n; j += NV * LANES, b += d->k * NV * LANES) {
+      const T *ahead = next + j / (NV * LANES) * fetched;
+      if (ahead >= next + d->k * MR) ahead = a;
       if (beside || d->n - j < NV * LANES)
-        NAME(edge)(d, a, b, i, j);
+        NAME(edge)(d, a, b, ahead, i, j);
       else
         NAME(panel)
       (rows, d->k, a, b, ahead, (T *)d->sums + i * d->sums_ld + j, d->sums_ld, !d->first);
-      ahead += d->k / FETCH * (int64_t)(64 / sizeof(T));
     }
   }
 }
