@@ -410,7 +410,10 @@ static float float_at(const void *p, int64_t i, mx_dtype dtype) {
 /* Vectors x [m][k] with strides, as floats side by side. */
 static void gather_vectors(const void *x, mx_dtype dtype, int64_t m, int64_t k, int64_t row,
                            int64_t column, void *out) {
-  for (int64_t i = 0; i < m; i++)
+  mx_dtype wide = dtype == MX_FLOAT64 ? MX_FLOAT64 : MX_FLOAT32;
+  for (int64_t i = 0; i < m && column == 1; i++)
+    mx_k->copy_cast(element(out, i * k, wide), wide, element(x, i * row, dtype), dtype, k);
+  for (int64_t i = 0; i < m && column != 1; i++)
     for (int64_t s = 0; s < k; s++)
       if (dtype == MX_FLOAT64)
         ((double *)out)[i * k + s] = ((const double *)x)[i * row + s * column];

@@ -26,16 +26,18 @@ V_INLINE float sum_of(vf v) {
   return s[0];
 }
 
+#define AHEAD 3072 /* bytes of w from the reading to the prefetch, across pages and rows */
+
 /* MR vectors x against one row, four running sums for a single x and two for more. */
 V_INLINE void dot_floats(const mx_gemv *v, const float *x, int64_t n, mx_dtype dtype, int MR,
                          float *out) {
   enum { CHAINS = 4 };
-  const int chains = MR == 1 ? CHAINS : 2;
+  const int chains = MR == 1 ? CHAINS : 2, size = dtype == MX_FLOAT32 ? 4 : 2;
   int64_t at = n * v->w_stride, k = 0;
   vf sum[4][CHAINS] = {{{0}}};
   for (; k + chains * VW <= v->k; k += chains * VW) {
-    __builtin_prefetch((const char *)v->w +
-                       (at + k + 2048 / chains) * (dtype == MX_FLOAT32 ? 4 : 2));
+    for (int b = 0; b < chains * VW * size; b += 64)
+      __builtin_prefetch((const char *)v->w + (at + k) * size + AHEAD + b);
 #pragma GCC unroll 4
     for (int c = 0; c < chains; c++) {
       vf w = floats_of(v->w, at + k + c * VW, dtype);
