@@ -227,9 +227,49 @@ PLAIN(fmod_f64, double, double, fmod(x, y))
       vf_store_part(d + i, expression, (int)(n - i));                                             \
     }                                                                                             \
   }
+#if defined(__AVX512F__)
+enum { GROUP_power = 2, GROUP_arctan2 = 2 };
+/* Functions in float32 for usual operands; what has others among them leaves the loop. */
+#define VECTORS(name, function, are_usual)                                                        \
+  VECTOR(name##_any, vf_##function(x, y))                                                         \
+  static void name##_f32(void *out, const void *first, const void *second, int64_t n, int64_t as, \
+                         int64_t bs) {                                                            \
+    enum { GROUP = GROUP_##function };                                                            \
+    const float *a = first, *b = second;                                                          \
+    float *d = out;                                                                               \
+    vf x = vf_set(a[0]), y = vf_set(b[0]);                                                        \
+    int64_t i = 0;                                                                                \
+    for (; i + GROUP * VW <= n; i += GROUP * VW) {                                                \
+      vf z[GROUP];                                                                                \
+      vi usual = ~(vi){0};                                                                        \
+      _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++) {                                   \
+        if (as) x = vf_load(a + i + k * VW);                                                      \
+        if (bs) y = vf_load(b + i + k * VW);                                                      \
+        usual &= are_usual;                                                                       \
+        z[k] = v32_##function(x, y);                                                              \
+      }                                                                                           \
+      if (__builtin_expect(vi_any(~usual), 0))                                                    \
+        name##_any_f32(d + i, a + i * as, b + i * bs, GROUP * VW, as, bs);                        \
+      else                                                                                        \
+        for (int k = 0; k < GROUP; k++) vf_store(d + i + k * VW, z[k]);                           \
+    }                                                                                             \
+    if (i < n) name##_any_f32(d + i, a + i * as, b + i * bs, n - i, as, bs);                      \
+  }
+/* Its instructions wait for one another, and are more than the CPU looks ahead. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("schedule-insns", "sched-pressure")
+#endif
+VECTORS(power_general, power, VF_POWER_USUAL(x, y))
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
+VECTORS(arctan2, arctan2, VF_ARCTAN2_USUAL(x, y))
+#else
 VECTOR(power_general, vf_power(x, y))
-VECTOR(remainder, vf_remainder(x, y))
 VECTOR(arctan2, vf_arctan2(x, y))
+#endif
+VECTOR(remainder, vf_remainder(x, y))
 VECTOR(logaddexp, vf_logaddexp(x, y))
 VECTOR(quotient, vf_trunc(x / y))
 VECTOR(fmod, vf_fmod(x, y))

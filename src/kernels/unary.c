@@ -11,6 +11,20 @@
 
 #include <stdbool.h>
 
+/* Every other lane of two vectors. */
+#if VW == 16
+#define EVEN_OF(a, b) \
+  __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD_OF(a, b) \
+  __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#elif VW == 8
+#define EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#define ODD_OF(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#else
+#define EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define ODD_OF(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#endif
+
 typedef void unary_fn(void *out, const void *in, int64_t n);
 
 /* One loop over x of type T, into OUT. */
@@ -63,12 +77,7 @@ PLAIN(logical_not_bool, uint8_t, uint8_t, !x)
 
 /* The same for functions whose instructions wait for one another, and are more than the CPU looks
  * ahead: several vectors at a time, which the compiler interleaves. */
-#if defined(__AVX512F__)
-#define GROUP 8
-#else
-#define GROUP 4
-#endif
-#define VECTORS_OF(name)                                                                      \
+#define VECTORS_OF(name, GROUP)                                                               \
   VECTOR(name##_last, vf_##name(x))                                                           \
   static void name##_f32(void *out, const void *in, int64_t n) {                              \
     const float *a = in;                                                                      \
@@ -82,32 +91,73 @@ PLAIN(logical_not_bool, uint8_t, uint8_t, !x)
     }                                                                                         \
     name##_last_f32(d + i, a + i, n - i);                                                     \
   }
+#if defined(__AVX512F__)
+#define MANY 8
+#else
+#define MANY 4
+#endif
 VECTOR_OF(abs)
+VECTORS_OF(arctan, 2)
+VECTORS_OF(arctanh, 2)
+VECTOR_OF(ceil)
+VECTORS_OF(cos, 2)
+VECTORS_OF(cosh, 2)
+VECTORS_OF(erf, MANY)
+VECTORS_OF(exp, MANY)
+VECTOR_OF(floor)
+VECTORS_OF(log, 4)
+VECTORS_OF(log10, 4)
+VECTORS_OF(log1p, 2)
+VECTORS_OF(log2, 4)
+VECTOR_OF(rsqrt)
+VECTORS_OF(sigmoid, MANY)
+VECTORS_OF(sin, 2)
+VECTORS_OF(sinh, 2)
+VECTOR_OF(sqrt)
+#if defined(__AVX512F__)
+/* The rare arguments that are reduced otherwise leave the loop. */
+VECTOR(tan_any, vf_tan(x))
+static void tan_f32(void *out, const void *in, int64_t n) {
+  enum { GROUP = 2 };
+  const float *a = in;
+  float *d = out;
+  int64_t i = 0;
+  for (; i + GROUP * VW <= n; i += GROUP * VW) {
+    vf y[GROUP];
+    vi rare = {0};
+    for (int k = 0; k < GROUP; k++) {
+      vf x = vf_load(a + i + k * VW);
+      rare |= ~(vf_abs(x) <= VF_TRIG_MAX) | (x == 0.f);
+      y[k] = v32_tan(x);
+    }
+    if (__builtin_expect(vi_any(rare), 0))
+      tan_any_f32(d + i, a + i, GROUP * VW);
+    else
+      for (int k = 0; k < GROUP; k++) vf_store(d + i + k * VW, y[k]);
+  }
+  tan_any_f32(d + i, a + i, n - i);
+}
+#else
+VECTORS_OF(tan, 2)
+#endif
+VECTORS_OF(tanh, MANY)
+
+/* Of functions in float64 lanes so many values live at a time that moving instructions up only
+ * spills them. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("no-schedule-insns")
+#endif
 VECTOR_OF(arccos)
 VECTOR_OF(arccosh)
 VECTOR_OF(arcsin)
 VECTOR_OF(arcsinh)
-VECTOR_OF(arctan)
-VECTOR_OF(arctanh)
-VECTOR_OF(ceil)
-VECTOR_OF(cos)
-VECTOR_OF(cosh)
-VECTORS_OF(erf)
 VECTOR_OF(erfinv)
-VECTORS_OF(exp)
 VECTOR_OF(expm1)
-VECTOR_OF(floor)
-VECTOR_OF(log)
-VECTOR_OF(log10)
-VECTOR_OF(log1p)
-VECTOR_OF(log2)
-VECTOR_OF(rsqrt)
-VECTORS_OF(sigmoid)
-VECTOR_OF(sin)
-VECTOR_OF(sinh)
-VECTOR_OF(sqrt)
-VECTOR_OF(tan)
-VECTORS_OF(tanh)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
+
 VECTOR(round, vf_rint(x))
 VECTOR(square, x *x)
 VECTOR(negative, -x)
@@ -235,14 +285,37 @@ V_INLINE vf vf_modulus(vf re, vf im) {
   vf y = vf_join(vd_sqrt_normal(vd_at_least(low, least)), vd_sqrt_normal(vd_at_least(high, least)));
   return vf_select((vf_abs(re) == INFINITY) | (vf_abs(im) == INFINITY), vf_set(INFINITY), y);
 }
+/* The same in float32, where neither part is far from 1: the sum of squares in two parts. */
+V_INLINE vf vf_modulus_usual(vf re, vf im) {
+  vf ax = vf_abs(re), ay = vf_abs(im), large = vf_at_least(ax, ay), small = vf_at_most(ax, ay);
+  vf square = large * large, low = vf_fma(large, large, -square),
+     sum = vf_fma(small, small, square);
+  low += vf_fma(small, small, square - sum);
+  vf root = vf_sqrt(sum);
+  return vf_fma(vf_fma(-root, root, sum) + low, 0.5f / root, root);
+}
 static void abs_c64(void *out, const void *in, int64_t n) {
-  const mx_complex64 *a = in;
+  const float *a = in;
   float *d = out;
   for (int64_t i = 0; i < n; i += VW) {
     int64_t part = n - i < VW ? n - i : VW;
-    float re[VW] = {0}, im[VW] = {0};
-    for (int64_t k = 0; k < part; k++) re[k] = a[i + k].re, im[k] = a[i + k].im;
-    vf y = vf_modulus(vf_load(re), vf_load(im));
+    float parts[2 * VW] = {0};
+    vf x, z, re, im, y;
+    if (part == VW) {
+      x = vf_load(a + 2 * i), z = vf_load(a + 2 * i + VW);
+    } else {
+      memcpy(parts, a + 2 * i, (size_t)part * 2 * sizeof *a);
+      x = vf_load(parts), z = vf_load(parts + VW);
+    }
+    re = EVEN_OF(x, z), im = ODD_OF(x, z);
+#if defined(__FMA__) || defined(__aarch64__)
+    vf most = vf_at_least(vf_abs(re), vf_abs(im));
+    vi usual = (most >= 0x1p-40f) & (most <= 0x1p60f) & (im == im);
+    if (__builtin_expect(!vi_any(~usual), 1))
+      y = vf_modulus_usual(re, im);
+    else
+#endif
+      y = vf_modulus(re, im);
     if (part == VW)
       vf_store(d + i, y);
     else

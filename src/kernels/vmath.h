@@ -1,7 +1,8 @@
 /* Mathematical functions on vectors of float32 (see simd.h): within 2 ulp of the true value,
- * special values as in C's libm, subnormals kept. The common ones are computed in float32; the rest
- * in float64 lanes, which are then right to little more than half an ulp. Included by kernel
- * sources only. The polynomials come from tests/golden/fit_vmath.py. */
+ * special values as in C's libm, subnormals kept. The common ones are computed in float32, the rest
+ * in float64 lanes, which are then right to little more than half an ulp, or (vmath32.h) in pairs
+ * of float32. Included by kernel sources only. The polynomials come from tests/golden/fit_vmath.py.
+ */
 #ifndef KERNELS_VMATH_H
 #define KERNELS_VMATH_H
 
@@ -112,6 +113,14 @@ V_INLINE vf vf_tanh(vf x) {
 }
 #endif
 
+#if defined(__AVX512F__)
+#include "kernels/vmath32.h"
+V_INLINE vf vf_log(vf x) { return v32_log(x); }
+/* What v32_power and v32_arctan2 are for. */
+#define VF_POWER_USUAL(x, y) (((x) > 0.f) & ((x) < INFINITY) & (vf_abs(y) < 0x1p100f))
+#define VF_ARCTAN2_USUAL(y, x) \
+  ((vf_at_most(vf_abs(y), vf_abs(x)) >= 0x1p-60f) & (vf_at_least(vf_abs(y), vf_abs(x)) <= 0x1p60f))
+#else
 /* x = 2^k (1 + f) with f in [sqrt(1/2) - 1, sqrt(2) - 1) */
 V_INLINE vf vf_log(vf x) {
   vi tiny = x < 0x1p-126f;
@@ -129,6 +138,7 @@ V_INLINE vf vf_log(vf x) {
   vf edge = vf_select(x == 0.f, vf_set(-INFINITY), vf_set(NAN));
   return vf_select(x > 0.f, y, edge);
 }
+#endif
 
 /* r = x - n pi/2 with |r| <= pi/4 and n whole, for |x| <= VF_TRIG_MAX. */
 #define VF_TRIG_MAX 131072.f
@@ -474,19 +484,32 @@ V_INLINE vd vd_logaddexp(vd x, vd y) {
   V_INLINE vf vf_##name(vf x, vf y) {                                                   \
     return vf_join(vd_##name(vd_low(x), vd_low(y)), vd_##name(vd_high(x), vd_high(y))); \
   }
-VF_FROM_VD(sinh)
-VF_FROM_VD(cosh)
 VF_FROM_VD(arcsin)
 VF_FROM_VD(arccos)
-VF_FROM_VD(arctan)
-VF_FROM_VD(arcsinh)
 VF_FROM_VD(arccosh)
-VF_FROM_VD(arctanh)
 VF_FROM_VD(erfinv)
 VF_FROM_VD2(logaddexp)
+#if defined(__AVX512F__)
+V_INLINE vf vf_sinh(vf x) { return v32_sinh(x); }
+V_INLINE vf vf_cosh(vf x) { return v32_cosh(x); }
+V_INLINE vf vf_arctan(vf x) { return v32_arctan(x); }
+V_INLINE vf vf_arcsinh(vf x) { return v32_arcsinh(x); }
+V_INLINE vf vf_arctanh(vf x) { return v32_arctanh(x); }
+#else
+VF_FROM_VD(sinh)
+VF_FROM_VD(cosh)
+VF_FROM_VD(arctan)
+VF_FROM_VD(arcsinh)
+VF_FROM_VD(arctanh)
+#endif
 #undef VF_FROM_VD
 #undef VF_FROM_VD2
 
+#if defined(__AVX512F__)
+V_INLINE vf vf_log2(vf x) { return v32_log2(x); }
+V_INLINE vf vf_log10(vf x) { return v32_log10(x); }
+V_INLINE vf vf_log1p(vf x) { return v32_log1p(x); }
+#else
 /* The edges of a logarithm whose inside is at 0 < x < inf. */
 V_INLINE vf vf_log_edges(vf x, vf y) {
   y = vf_select(x < INFINITY, y, x);
@@ -499,17 +522,21 @@ V_INLINE vf vf_log_scaled(vf x, double scale) {
 V_INLINE vf vf_log2(vf x) { return vf_log_scaled(x, M_LOG2E); }
 V_INLINE vf vf_log10(vf x) { return vf_log_scaled(x, M_LOG10E); }
 
-/* These two would lose the sign of -0. */
+/* It would lose the sign of -0, as expm1 would. */
 V_INLINE vf vf_log1p(vf x) {
   vf y = vf_join(vd_log1p_inside(vd_low(x)), vd_log1p_inside(vd_high(x)));
   return vf_select(x == 0.f, x, vf_log_edges(x + 1.f, vf_select(x > -1.f, y, x)));
 }
+#endif
 V_INLINE vf vf_expm1(vf x) {
   return vf_select(x == 0.f, x, vf_join(vd_expm1(vd_low(x)), vd_expm1(vd_high(x))));
 }
 
 V_INLINE vf vf_arctan2(vf y, vf x) {
   vf ay = vf_abs(y), ax = vf_abs(x);
+#if defined(__AVX512F__)
+  if (__builtin_expect(!vi_any(~VF_ARCTAN2_USUAL(y, x)), 1)) return v32_arctan2(y, x);
+#endif
   vi plain = (ay > 0.f) & (ay < INFINITY) & (ax > 0.f) & (ax < INFINITY);
   if (__builtin_expect(!vi_any(~plain), 1))
     return vf_join(vd_arctan2_plain(vd_low(y), vd_low(x)),
@@ -550,6 +577,9 @@ V_INLINE vf vf_root(vf x) { return vf_select(x == -INFINITY, vf_set(INFINITY), v
 /* Most bases are positive, and then nothing is special. */
 V_INLINE vd vd_power_plain(vd x, vd y) { return vd_exp(y * vd_log_positive(x)); }
 V_INLINE vf vf_power(vf x, vf y) {
+#if defined(__AVX512F__)
+  if (__builtin_expect(!vi_any(~VF_POWER_USUAL(x, y)), 1)) return v32_power(x, y);
+#endif
   vi plain = (x > 0.f) & (x < INFINITY) & (vf_abs(y) < INFINITY);
   if (__builtin_expect(!vi_any(~plain), 1))
     return vf_join(vd_power_plain(vd_low(x), vd_low(y)), vd_power_plain(vd_high(x), vd_high(y)));
@@ -557,8 +587,14 @@ V_INLINE vf vf_power(vf x, vf y) {
 }
 
 V_INLINE vf vf_tan(vf x) {
+#if defined(__AVX512F__)
+  const vf most = vf_set(VF_TRIG_MAX);
+  vf y = v32_tan(x);
+#else
+  const vf most = vf_set(0x1p22f);
   vf y = vf_join(vd_tan(vd_low(x)), vd_tan(vd_high(x)));
-  vi far = ~(vf_abs(x) <= 0x1p22f);
+#endif
+  vi far = ~(vf_abs(x) <= most);
   if (__builtin_expect(vi_any(far), 0))
     for (int i = 0; i < VW; i++)
       if (far[i]) y[i] = (float)tan(x[i]);

@@ -149,3 +149,41 @@ fit("atan64: x + x^3 p(x^2), x < 1", lambda z: (np.arctan(np.sqrt(X(z))) / np.sq
 fit("erfinv64: x p(w), w = -log(1 - x^2) < 5", lambda w: erfinv_of_w(w), 0.0, 5.0, 12, lambda w: 1 / erfinv_of_w(w))
 fit("erfinv64: x p(sqrt(w)), 5 < w < 17", lambda v: erfinv_of_w(v * v), math.sqrt(4.9), 4.1, 12,
     lambda v: 1 / erfinv_of_w(v * v))
+
+
+# float32 on AVX-512 (vmath32.h)
+w = 1 / 32 + 1e-4
+for name, base in (("log", math.e), ("log2", 2.0), ("log10", 10.0)):
+    c = 1 / math.log(base)
+    fit(f"{name}: c r + r^2 p(r), c = {c:.9g}", lambda r: c * (np.log1p(X(r)) - r) / X(r) ** 2, -w, w, 3, lambda r: r, digits=9)
+fit("log2 for powers: c r - c r^2/2 + r^3 p(r)",
+    lambda r: (np.log1p(X(r)) - r + X(r) ** 2 / 2) / X(r) ** 3 / np.log(L(2)), -w, w, 4, lambda r: r * r, digits=9)
+fit("atan: x + x^3 p(x^2), x < 1", lambda z: (np.arctan(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, 1.0, 8,
+    lambda z: z * np.sqrt(z) / np.arctan(np.sqrt(z)), digits=9)
+fit("tan: x + x^3 p(x^2), x < pi/4", lambda z: (np.tan(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, 0.6172, 6,
+    lambda z: z * np.sqrt(z) / np.tan(np.sqrt(z)), digits=9)
+fit("sinh: x + x^3 p(x^2), x < 1", lambda z: (np.sinh(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, 1.0, 3,
+    lambda z: z, digits=9)
+fit("exp2: 1 + x p(x)", lambda f: np.expm1(X(f) * np.log(L(2))) / X(f), -0.5001, 0.5001, 5, lambda f: f, digits=9)
+
+
+def tables():
+    """Reciprocals, in 64ths, of the 32 steps of an octave, and logarithms of them in two parts."""
+    from decimal import Decimal as D, getcontext
+    getcontext().prec = 60
+    grid = D(2) ** 16
+    parts = [64 if j == 0 else 32 if j == 31 else round(64 / (1 + (j + 0.5) / 32)) for j in range(32)]
+    print("reciprocals, in 64ths:", parts)
+    f32 = lambda v: np.float32(float(v))
+    for name, base in (("log", D(1).exp()), ("log2", D(2)), ("log10", D(10))):
+        octave = D(2).ln() / base.ln()
+        octave_high = (octave * grid).to_integral_value() / grid
+        full = [-(D(p) / 64).ln() / base.ln() for p in parts]
+        high = [octave_high if p == 32 and j == 31 else (v * grid).to_integral_value() / grid for j, (p, v) in enumerate(zip(parts, full))]
+        c = 1 / base.ln()
+        print(f"{name}: octave {int(octave_high * grid)} / 65536 + {f32(octave - octave_high):.9g}; c {f32(c):.9g} + {f32(c - D(float(f32(c)))):.9g}")
+        print("  high, in 65536ths:", [int(v * grid) for v in high])
+        print("  low:", ", ".join(f"{f32(v - a):.9g}f" for v, a in zip(full, high)))
+
+
+tables()
