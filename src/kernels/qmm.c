@@ -117,27 +117,19 @@ static void clear_end(const mx_qmm_x *x, int64_t stored) {
 /* Group g of row m; returns the bits of its largest magnitude. */
 INLINE uint32_t load_group(const mx_qmm_x *x, int64_t stored, int64_t g, const void *row,
                            mx_dtype dtype, int group) {
-  float values[128];
-  int16_t integers[128] = {0};
-  floats_of(row, g * group, group, dtype, values);
-  uint32_t most = largest_bits(values, group);
-  bool finite = finite_bits(most);
-  float step = finite ? step_for(most) : 0, per_step = finite ? inverse(step) : 0;
-  for (int i = 0; i < group; i++) values[i] *= per_step;
+  rounded_group r;
+  take_group(&r, row, g * group, group, dtype);
   for (int part = 0; part < x->parts; part++) {
-    if (part)
-      for (int i = 0; i < group; i++) values[i] *= 0x1p15f;
-    int32_t sum = finite ? round_group(values, group, integers) : 0;
+    int32_t sum = next_part(&r, group);
     if (FIELDS(x->bits) == 1)
-      place_group(x, stored + part, g, integers, 1, group);
+      place_group(x, stored + part, g, r.integers, 1, group);
     else if (FIELDS(x->bits) == 4)
-      place_group(x, stored + part, g, integers, 4, group);
+      place_group(x, stored + part, g, r.integers, 4, group);
     else
-      place_group(x, stored + part, g, integers, 8, group);
-    place_step(x, stored + part, g, group, step, step * (float)sum);
-    step *= 0x1p-15f;
+      place_group(x, stored + part, g, r.integers, 8, group);
+    place_step(x, stored + part, g, group, r.step, r.step * (float)sum);
   }
-  return most;
+  return r.most;
 }
 
 #define LOAD(group)                                                                 \

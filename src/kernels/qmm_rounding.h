@@ -52,4 +52,38 @@ INLINE float inverse(float power) {
   return mx_float_of_bits((254u << 23) - mx_bits_of_float(power));
 }
 
+/* A group of activations on its way to integers. */
+typedef struct {
+  float values[128]; /* what is left of them, in steps */
+  int16_t integers[128];
+  float step;    /* of the integers */
+  uint32_t most; /* the bits of the largest magnitude */
+  bool begun;
+} rounded_group;
+
+/* From element `at` of a row on. */
+INLINE void take_group(rounded_group *r, const void *row, int64_t at, int group, mx_dtype dtype) {
+  floats_of(row, at, group, dtype, r->values);
+  r->most = largest_bits(r->values, group);
+  r->begun = false;
+  r->step = finite_bits(r->most) ? step_for(r->most) : 0;
+  float per_step = r->step ? inverse(r->step) : 0;
+  for (int i = 0; i < group; i++) r->values[i] *= per_step;
+}
+
+/* The next stored row's integers, zeros where the group is not finite, and their step: of the
+ * second row, what the first has rounded off. Returns the integers' sum. */
+INLINE int32_t next_part(rounded_group *r, int group) {
+  if (!finite_bits(r->most)) {
+    memset(r->integers, 0, sizeof r->integers);
+    return 0;
+  }
+  if (r->begun) {
+    r->step *= 0x1p-15f;
+    for (int i = 0; i < group; i++) r->values[i] *= 0x1p15f;
+  }
+  r->begun = true;
+  return round_group(r->values, group, r->integers);
+}
+
 #endif

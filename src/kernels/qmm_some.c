@@ -70,20 +70,14 @@ static void place_sums(const mx_qmm_some *x, int stored, int64_t g, float step, 
 
 static uint32_t load_group(const mx_qmm_some *x, int row, int64_t g, const void *values_of_row,
                            mx_dtype dtype, const uint8_t order[32]) {
-  float values[STRETCH];
-  int16_t integers[STRETCH] = {0};
-  floats_of(values_of_row, g * x->group, x->group, dtype, values);
-  uint32_t most = largest_bits(values, x->group);
-  bool finite = finite_bits(most);
-  float step = finite ? step_for(most) : 0, per_step = finite ? inverse(step) : 0;
-  for (int i = 0; i < x->group; i++) values[i] *= per_step;
-  for (int part = 0; part < x->parts; part++, step *= 0x1p-15f) {
-    for (int i = 0; part && i < x->group; i++) values[i] *= 0x1p15f;
-    int32_t sum = finite ? round_group(values, x->group, integers) : 0;
-    place_group(x, row * x->parts + part, g, integers, order);
-    place_sums(x, row * x->parts + part, g, step, sum);
+  rounded_group r;
+  take_group(&r, values_of_row, g * x->group, x->group, dtype);
+  for (int part = 0; part < x->parts; part++) {
+    int32_t sum = next_part(&r, x->group);
+    place_group(x, row * x->parts + part, g, r.integers, order);
+    place_sums(x, row * x->parts + part, g, r.step, sum);
   }
-  return most;
+  return r.most;
 }
 
 bool MX_KERNEL(qmm_some_load)(const mx_qmm_some *x, const void *rows, int64_t ld, mx_dtype dtype,
