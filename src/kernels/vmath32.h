@@ -252,6 +252,28 @@ V_INLINE vf v32_log2_parts(vf x, vf *low) {
   sum = v32_sum(sum, half, &e2);
   return v32_sum(sum, rest + (e1 + e2), low);
 }
+/* 2^(j / 16), and what rounding takes from it */
+static const float v32_roots[16] = {1,           1.04427373f, 1.09050775f, 1.13878858f,
+                                    1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
+                                    1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f,
+                                    1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
+static const float v32_roots_low[16] = {0,
+                                        4.83347016e-08f,
+                                        -1.30775399e-08f,
+                                        5.38622231e-08f,
+                                        3.79763527e-08f,
+                                        4.4968381e-08f,
+                                        -4.01899953e-08f,
+                                        -1.01233493e-08f,
+                                        2.4203235e-08f,
+                                        -4.50089885e-08f,
+                                        8.07090483e-09f,
+                                        9.83621717e-09f,
+                                        -2.47553267e-08f,
+                                        -9.23577037e-09f,
+                                        -1.1239278e-08f,
+                                        9.84532811e-09f};
+
 /* 0 < x < inf, |y| < 2^100 */
 V_INLINE vf v32_power(vf x, vf y) {
   vf low, log = v32_log2_parts(x, &low), z_low;
@@ -259,12 +281,14 @@ V_INLINE vf v32_power(vf x, vf y) {
   z_low = vf_fma(y, low, z_low);
   z = vf_at_most(vf_at_least(z, vf_set(-200.f)), vf_set(200.f));
   z_low = vf_at_most(vf_at_least(z_low, vf_set(-1.f)), vf_set(1.f));
-  vf n = vf_rint(z), f_low, f = v32_sum(z - n, z_low, &f_low);
-  vf p = VF_POLY(f, -1.90465421e-09f, 0.240226513f, 0.0555032768f, 0.00961800532f, 0.00134003099f,
-                 0.00015475926f);
-  const vf ln2 = vf_set(0.693147182f);
-  vf high = vf_fma(f, ln2, vf_set(1.f)), low_part = vf_fma(f, ln2, 1.f - high);
-  return v32_scale(high + vf_fma(f, p, vf_fma(f_low, ln2, low_part)), n);
+  vf n = vf_rint(16.f * z); /* sixteenths */
+  vf f_low, f = v32_sum(vf_fma(n, vf_set(-0.0625f), z), z_low, &f_low);
+  __m512i j = (__m512i)(n + 0x1.8p23f); /* its last four bits count */
+  vf root = (vf)_mm512_permutexvar_ps(j, _mm512_loadu_ps(v32_roots));
+  vf root_low = (vf)_mm512_permutexvar_ps(j, _mm512_loadu_ps(v32_roots_low));
+  vf p = VF_POLY(f, 0.693147182f, 0.240226507f, 0.0555041087f, 0.00961812911f);
+  vf more = vf_fma(f, p, 0.693147182f * f_low);
+  return v32_scale(root + vf_fma(root, more, root_low), 0.0625f * n);
 }
 
 /* ---- hyperbolic functions ---- */

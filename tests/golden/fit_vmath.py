@@ -164,7 +164,6 @@ fit("tan: x + x^3 p(x^2), x < pi/4", lambda z: (np.tan(np.sqrt(X(z))) / np.sqrt(
     lambda z: z * np.sqrt(z) / np.tan(np.sqrt(z)), digits=9)
 fit("sinh: x + x^3 p(x^2), x < 1", lambda z: (np.sinh(np.sqrt(X(z))) / np.sqrt(X(z)) - 1) / X(z), 1e-4, 1.0, 3,
     lambda z: z, digits=9)
-fit("exp2: 1 + x p(x)", lambda f: np.expm1(X(f) * np.log(L(2))) / X(f), -0.5001, 0.5001, 5, lambda f: f, digits=9)
 
 
 def tables():
@@ -175,6 +174,9 @@ def tables():
     parts = [64 if j == 0 else 32 if j == 31 else round(64 / (1 + (j + 0.5) / 32)) for j in range(32)]
     print("reciprocals, in 64ths:", parts)
     f32 = lambda v: np.float32(float(v))
+    roots = [D(2) ** (D(j) / 16) for j in range(16)]
+    print("roots:", ", ".join(f"{f32(v):.9g}f" for v in roots))
+    print("  low:", ", ".join(f"{f32(v - D(float(f32(v)))):.9g}f" for v in roots))
     for name, base in (("log", D(1).exp()), ("log2", D(2)), ("log10", D(10))):
         octave = D(2).ln() / base.ln()
         octave_high = (octave * grid).to_integral_value() / grid
