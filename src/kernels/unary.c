@@ -310,7 +310,7 @@ static void abs_c64(void *out, const void *in, int64_t n) {
     re = EVEN_OF(x, z), im = ODD_OF(x, z);
 #if defined(__FMA__) || defined(__aarch64__)
     vf most = vf_at_least(vf_abs(re), vf_abs(im));
-    vi usual = (most >= 0x1p-40f) & (most <= 0x1p60f) & (im == im);
+    vi usual = (most >= 0x1p-40f) & (most <= 0x1p60f) & (vf_abs(im) <= 0x1p60f);
     if (__builtin_expect(!vi_any(~usual), 1))
       y = vf_modulus_usual(re, im);
     else
