@@ -22,7 +22,8 @@
 typedef struct {
   void (*fn)(void *, int64_t, int64_t);
   void *context;
-  int64_t grain, least; /* elements of a chunk: multiples of the grain, `least` or more */
+  int64_t grain;
+  int64_t least; /* elements of a chunk: a multiple of the grain, like all chunks' */
 } pool_job;
 
 typedef struct {
@@ -246,7 +247,7 @@ void mx_pool_run(int64_t count, int64_t grain, void (*fn)(void *, int64_t, int64
   if (pthread_mutex_trylock(&pool.busy)) {
     fn(context, 0, count);
   } else {
-    run_on_pool((pool_job){fn, context, grain, grain}, count);
+    run_on_pool((pool_job){.fn = fn, .context = context, .grain = grain}, count);
     pthread_mutex_unlock(&pool.busy);
   }
   atomic_fetch_sub(&pool.callers, 1);

@@ -7,9 +7,9 @@
 
 #define INPUTS 3
 #define CHUNK 1024 /* elements of a block, and between streamed stores */
-#define SCRATCH                                                                           \
-  4096 /* elements of a block in which an operand is transposed: long rows of the output, \
-          and from the operand whole lines */
+/* Elements of a block in which an operand is transposed: long rows of the output, and from the
+ * operand whole lines. */
+#define SCRATCH 4096
 #define LINE 64
 #define MIN_ROW 32 /* shorter rows are gathered rather than given to the kernel one by one */
 

@@ -2,8 +2,8 @@
  * together and then multiplied tile by tile. Products with a few rows or columns go another way,
  * that reads the matrix once. */
 #include "drivers/gemm.h"
-#include "base/half.h"
 #include "base/pool.h"
+#include "drivers/copy.h"
 #include "kernels/kernels.h"
 #include "memory/memory.h"
 #include "mlx/mx/error.h"
@@ -401,26 +401,6 @@ static void run_vectors(void *context, int64_t begin, int64_t end) {
   }
 }
 
-static float float_at(const void *p, int64_t i, mx_dtype dtype) {
-  if (dtype == MX_FLOAT32) return ((const float *)p)[i];
-  if (dtype == MX_BFLOAT16) return mx_bf16_to_f32(((const mx_bf16 *)p)[i]);
-  return mx_f16_to_f32(((const mx_f16 *)p)[i]);
-}
-
-/* Vectors x [m][k] with strides, as floats side by side. */
-static void gather_vectors(const void *x, mx_dtype dtype, int64_t m, int64_t k, int64_t row,
-                           int64_t column, void *out) {
-  mx_dtype wide = dtype == MX_FLOAT64 ? MX_FLOAT64 : MX_FLOAT32;
-  for (int64_t i = 0; i < m && column == 1; i++)
-    mx_k->copy_cast(element(out, i * k, wide), wide, element(x, i * row, dtype), dtype, k);
-  for (int64_t i = 0; i < m && column != 1; i++)
-    for (int64_t s = 0; s < k; s++)
-      if (dtype == MX_FLOAT64)
-        ((double *)out)[i * k + s] = ((const double *)x)[i * row + s * column];
-      else
-        ((float *)out)[i * k + s] = float_at(x, i * row + s * column, dtype);
-}
-
 static int vectors(const mx_gemm_product *p, bool left) {
   vector_job j = {.to = {.dtype = p->dtype, .alpha = p->alpha, .beta = p->beta},
                   .out = p->out,
@@ -433,8 +413,10 @@ static int vectors(const mx_gemm_product *p, bool left) {
   int64_t m = left ? p->m : p->n, n = left ? p->n : p->m;
   mx_buffer *work = mx_buffer_new((size_t)(m * p->k) * 8);
   if (!work) return -1;
-  gather_vectors(left ? p->a : p->b, p->dtype, m, p->k, left ? p->a_row : p->b_column,
-                 left ? p->a_column : p->b_row, work->data);
+  mx_copy_strided(work->data, p->dtype == MX_FLOAT64 ? MX_FLOAT64 : MX_FLOAT32,
+                  (int64_t[]){p->k, 1}, left ? p->a : p->b, p->dtype,
+                  left ? (int64_t[]){p->a_row, p->a_column} : (int64_t[]){p->b_column, p->b_row},
+                  (int32_t[]){(int32_t)m, (int32_t)p->k}, 2);
   j.dots = along == 1;
   j.v = (mx_gemv){.w = left ? p->b : p->a,
                   .dtype = p->dtype,

@@ -262,12 +262,7 @@ void MX_KERNEL(copy_rect)(void *dst, int64_t dst_row, int64_t dst_col, const voi
                           int64_t src_row, int64_t src_col, int64_t rows, int64_t cols, int size) {
 #define CASE(bytes, type) \
   case bytes: rect_##type(dst, dst_row, dst_col, src, src_row, src_col, rows, cols); break;
-  switch (size) {
-    CASE(1, uint8_t)
-    CASE(2, uint16_t)
-    CASE(4, uint32_t)
-    CASE(8, uint64_t)
-  }
+  MX_BY_SIZE(size, CASE);
 #undef CASE
 }
 
@@ -279,12 +274,7 @@ void MX_KERNEL(copy_fill)(void *dst, const void *value, int64_t n, int size) {
     fill_##type(dst, element, n);   \
     break;                          \
   }
-  switch (size) {
-    CASE(1, uint8_t)
-    CASE(2, uint16_t)
-    CASE(4, uint32_t)
-    CASE(8, uint64_t)
-  }
+  MX_BY_SIZE(size, CASE);
 #undef CASE
 }
 
@@ -360,24 +350,28 @@ STRIP_TILES(uint32_t)
 STRIP_TILES(uint64_t)
 
 /* Narrower elements: those of 2 or 4 neighbouring rows, interleaved, make elements of 32 bits,
- * whose tiles have columns in the order in which interleaving leaves them. */
+ * whose tiles have columns in the order in which interleaving leaves them: of `parts` tiles each
+ * has four columns in turn. */
+V_INLINE void put_interleaved(void *dst, int64_t row_bytes, const __m512i *words, int parts,
+                              int part, bool stream) {
+  tile_uint32_t a[16];
+  tile_load_uint32_t(a, (const uint32_t *)words, 16);
+  _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++)
+      put_line((char *)dst + (i / 4 * 4 * parts + part * 4 + i % 4) * row_bytes, &a[i], stream);
+}
 V_INLINE void strip_uint16_t(uint16_t *dst, int64_t dst_row, const uint16_t *src, int64_t src_col,
                              int64_t rows, bool stream) {
   int64_t r = 0;
   for (; r + 32 <= rows; r += 32) {
     __m512i pairs[2][16];
-    tile_uint32_t a[16];
     for (int i = 0; i < 16; i++) {
       const uint16_t *at = src + 2 * i * src_col + r;
       __m512i x = _mm512_loadu_si512(at), y = _mm512_loadu_si512(at + src_col);
       pairs[0][i] = _mm512_unpacklo_epi16(x, y);
       pairs[1][i] = _mm512_unpackhi_epi16(x, y);
     }
-    for (int half = 0; half < 2; half++) {
-      tile_load_uint32_t(a, (const uint32_t *)pairs[half], 16);
-      _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++)
-          put_line(dst + (r + i / 4 * 8 + half * 4 + i % 4) * dst_row, &a[i], stream);
-    }
+    for (int half = 0; half < 2; half++)
+      put_interleaved(dst + r * dst_row, dst_row * 2, pairs[half], 2, half, stream);
   }
   edge_uint16_t(dst + r * dst_row, dst_row, 1, src + r, 1, src_col, rows - r, 32);
 }
@@ -386,7 +380,6 @@ V_INLINE void strip_uint8_t(uint8_t *dst, int64_t dst_row, const uint8_t *src, i
   int64_t r = 0;
   for (; r + 64 <= rows; r += 64) {
     __m512i fours[4][16];
-    tile_uint32_t a[16];
     for (int i = 0; i < 16; i++) {
       const uint8_t *at = src + 4 * i * src_col + r;
       __m512i x = _mm512_loadu_si512(at), y = _mm512_loadu_si512(at + src_col);
@@ -398,11 +391,8 @@ V_INLINE void strip_uint8_t(uint8_t *dst, int64_t dst_row, const uint8_t *src, i
       fours[2][i] = _mm512_unpacklo_epi16(high, high_2);
       fours[3][i] = _mm512_unpackhi_epi16(high, high_2);
     }
-    for (int quarter = 0; quarter < 4; quarter++) {
-      tile_load_uint32_t(a, (const uint32_t *)fours[quarter], 16);
-      _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++)
-          put_line(dst + (r + i / 4 * 16 + quarter * 4 + i % 4) * dst_row, &a[i], stream);
-    }
+    for (int quarter = 0; quarter < 4; quarter++)
+      put_interleaved(dst + r * dst_row, dst_row, fours[quarter], 4, quarter, stream);
   }
   edge_uint8_t(dst + r * dst_row, dst_row, 1, src + r, 1, src_col, rows - r, 64);
 }
@@ -457,11 +447,6 @@ void MX_KERNEL(copy_turn)(void *dst, int64_t dst_row, const void *src, int64_t s
   case bytes:                                                                          \
     (lines ? turn_lines_##type : turn_##type)(dst, dst_row, src, src_col, rows, cols); \
     break;
-  switch (size) {
-    CASE(1, uint8_t)
-    CASE(2, uint16_t)
-    CASE(4, uint32_t)
-    CASE(8, uint64_t)
-  }
+  MX_BY_SIZE(size, CASE);
 #undef CASE
 }

@@ -27,6 +27,15 @@
     (void *dst, int64_t dst_row, const void *src, int64_t src_col, int64_t rows, int64_t cols, \
      int size))
 
+/* CASE(bytes, type) for the type of elements of that size: complete cases. */
+#define MX_BY_SIZE(size, CASE) \
+  switch (size) {              \
+    CASE(1, uint8_t)           \
+    CASE(2, uint16_t)          \
+    CASE(4, uint32_t)          \
+    CASE(8, uint64_t)          \
+  }
+
 #ifdef MX_ISA
 MX_KERNELS_COPY(MX_DECLARE_KERNEL)
 #endif

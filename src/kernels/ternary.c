@@ -42,11 +42,6 @@ void MX_KERNEL(select)(int size, void *out, const void *condition, const void *a
   }
 #define CASE(bytes, type) \
   case bytes: select_##type(out, c, a, b, n, a_step, b_step); break;
-  switch (size) {
-    CASE(1, uint8_t)
-    CASE(2, uint16_t)
-    CASE(4, uint32_t)
-    CASE(8, uint64_t)
-  }
+  MX_BY_SIZE(size, CASE);
 #undef CASE
 }

@@ -203,11 +203,11 @@ static recording *record(const compiled *self, const call *c, mx_stream stream, 
   for (int i = 0; i < c->count && good; i++)
     good = (traced[i] = tr_placeholder(c->inputs[i])) != NULL;
   good = good && call_traced(self, c, traced, r, &results);
-  if (good && !tr_graph_record(&r->graph, traced, c->inputs, c->count, results.data, results.size))
-    good =
-        (mx_fail(
-             "[compile] Attempting to compile a function with uncaptured inputs is not allowed."),
-         false);
+  if (good &&
+      !tr_graph_record(&r->graph, traced, c->inputs, c->count, results.data, results.size)) {
+    mx_fail("[compile] Attempting to compile a function with uncaptured inputs is not allowed.");
+    good = false;
+  }
   if (good && now != MX_COMPILE_NO_SIMPLIFY) cp_simplify(&r->graph);
   if (good) cp_prune(&r->graph);
   if (good && now != MX_COMPILE_NO_FUSE) good = cp_fuse(&r->graph, c->shapeless);

@@ -33,7 +33,7 @@ void tr_step_free(tr_step *s) {
 }
 
 static int add_value(tr_graph *g, mx a, int step) {
-  mx_vec_push(&g->values, (tr_value){mx_retain(a), step});
+  mx_vec_push(&g->values, (tr_graph_value){mx_retain(a), step});
   return (int)g->values.size - 1;
 }
 

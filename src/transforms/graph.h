@@ -7,10 +7,10 @@
 #include "base/vec.h"
 #include "transforms/function.h"
 
-typedef struct tr_value {
+typedef struct tr_graph_value {
   mx array; /* as recorded, a reference: it has the dtype and the shape; a constant is itself */
   int step; /* that makes it; -1 for inputs and constants */
-} tr_value;
+} tr_graph_value;
 
 typedef struct tr_step {
   mx_node *node; /* as recorded, a reference */
@@ -20,7 +20,7 @@ typedef struct tr_step {
 typedef struct tr_graph {
   /* The first ones are the inputs; the others as depth first finds them, a step's outputs where it
    * can be taken. */
-  MX_VEC(tr_value) values;
+  MX_VEC(tr_graph_value) values;
   MX_VEC(tr_step) steps; /* in an order of evaluation */
   int input_count, output_count;
   int *outputs; /* values */
