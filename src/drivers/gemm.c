@@ -14,7 +14,7 @@
 #define MOST_ROWS 2016    /* of a, packed at a time */
 #define MOST_COLUMNS 4096 /* of b */
 #define TILE_COLUMNS 256  /* their panels stay in the second cache */
-#define TILE_ROWS 240
+#define TILE_ROWS 238
 #define MOST_HELD (8 << 20) /* numbers of a, packed through all of k */
 #define MOST_WIDTH 32       /* of a panel of b */
 #define FEW 4               /* rows or columns that go to the kernels for vectors */

@@ -11,7 +11,7 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 
 #if defined(__AVX512F__)
 #define BYTES 64
-#define ROWS 12
+#define ROWS 14
 #define VECTORS 2
 #define DEPTH 512
 #elif defined(__AVX2__)
@@ -36,7 +36,8 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #define NV VECTORS
 /* Lower tiles, for the last rows and for strips of few. */
 #define LOW (ROWS / 3)
-#define MIDDLE (2 * ROWS / 3)
+#define MIDDLE (2 * LOW)
+#define HIGH (3 * LOW)
 
 #define NAME(name) single_##name
 #define T float
@@ -98,7 +99,7 @@ mx_gemm_sizes MX_KERNEL(gemm_sizes)(mx_dtype dtype) {
 
 int MX_KERNEL(gemm_strip_rows)(int64_t m) {
   int64_t strips = (m + ROWS - 1) / ROWS, each = (m + strips - 1) / strips;
-  return each <= LOW ? LOW : each <= MIDDLE ? MIDDLE : ROWS;
+  return each <= LOW ? LOW : each <= MIDDLE ? MIDDLE : each <= HIGH ? HIGH : ROWS;
 }
 
 void MX_KERNEL(gemm_strip)(int64_t k, int rows, const float *a, const float *b, float *sums,
@@ -109,6 +110,8 @@ void MX_KERNEL(gemm_strip)(int64_t k, int rows, const float *a, const float *b, 
     single_tile(LOW, true, k, w, sums, ld, add);
   else if (rows == MIDDLE)
     single_tile(MIDDLE, true, k, w, sums, ld, add);
+  else if (rows == HIGH)
+    single_tile(HIGH, true, k, w, sums, ld, add);
   else
     single_micro(k, a, b, a, sums, ld, add);
 }

@@ -11,9 +11,10 @@ typedef struct {
 } NAME(walk);
 
 #define FETCH 4 /* steps to a line that is fetched */
+#define SOON 20 /* turns of so many steps before the end, the tile's own lines are fetched */
 
 /* Adds the product of `rows` rows of A, k deep, and nr columns of B to the tile at c, or stores it.
- * A panel's numbers are `near` each other; else rows 4 and 8 have pointers of their own, so that
+ * A panel's numbers are `near` each other; else every fourth row has a pointer of its own, so that
  * few registers hold the addresses of all. */
 MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, T *c, int64_t ld,
                              bool add) {
@@ -22,25 +23,32 @@ MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, T *c,
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) sum[i][j] = (NAME(vector)){0};
-  const T *a = w.a, *a4 = a + 4 * w.row, *a8 = a + 8 * w.row, *b = w.b;
-  if (!near) __asm__("" : "+r"(a4), "+r"(a8));
+  const T *a = w.a, *a4 = a + 4 * w.row, *a8 = a + 8 * w.row, *a12 = a + 12 * w.row, *b = w.b;
+  if (!near) __asm__("" : "+r"(a4), "+r"(a8), "+r"(a12));
 /* No branch within FETCH steps: one that ends on a 32-byte boundary costs Skylakes a tenth. */
-#define STEP                                                                             \
-  {                                                                                      \
-    NAME(vector) row[NV];                                                                \
-    _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) row[j] =                        \
-        *(const NAME(unaligned) *)(b + j * LANES);                                       \
-    __builtin_prefetch(b + 8 * w.b_step);                                                \
-    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) {                            \
-      T factor = near ? a[i] : (i < 4 ? a : i < 8 ? a4 : a8)[i % 4 * w.row];             \
-      _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j]; \
-    }                                                                                    \
-    a += w.a_step, a4 += w.a_step, a8 += w.a_step, b += w.b_step;                        \
+#define STEP                                                                                \
+  {                                                                                         \
+    NAME(vector) row[NV];                                                                   \
+    _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) row[j] =                           \
+        *(const NAME(unaligned) *)(b + j * LANES);                                          \
+    _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++)                                    \
+        __builtin_prefetch(b + 8 * w.b_step + j * LANES);                                   \
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) {                               \
+      T factor = near ? a[i] : (i < 4 ? a : i < 8 ? a4 : i < 12 ? a8 : a12)[i % 4 * w.row]; \
+      _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];    \
+    }                                                                                       \
+    a += w.a_step, a4 += w.a_step, a8 += w.a_step, a12 += w.a_step, b += w.b_step;          \
   }
-  for (; k >= FETCH; k -= FETCH, w.ahead += 64 / sizeof(T)) {
-    if (near) __builtin_prefetch(w.ahead, 0, 2);
-    STEP STEP STEP STEP
+#define TURN                                   \
+  if (near) __builtin_prefetch(w.ahead, 0, 2); \
+  STEP STEP STEP STEP k -= FETCH, w.ahead += 64 / sizeof(T);
+  while (k >= (SOON + 1) * FETCH) { TURN }
+  for (const T *to = c, *last = c + (rows - 1) * ld; k >= FETCH; to = to < last ? to + ld : last) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; j++) __builtin_prefetch(to + j * LANES, 1);
+    TURN
   }
+#undef TURN
 #pragma GCC unroll 1
   for (; k > 0; k--)
     STEP
@@ -54,7 +62,7 @@ MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, T *c,
     }
 }
 
-/* Tiles of three heights, of panels of A with MR rows. */
+/* Tiles of four heights, of panels of A with MR rows. */
 static void NAME(micro)(int64_t k, const T *a, const T *b, const T *ahead, T *c, int64_t ld,
                         bool add) {
   NAME(tile)(MR, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
@@ -62,6 +70,10 @@ static void NAME(micro)(int64_t k, const T *a, const T *b, const T *ahead, T *c,
 static void NAME(middle)(int64_t k, const T *a, const T *b, const T *ahead, T *c, int64_t ld,
                          bool add) {
   NAME(tile)(MIDDLE, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
+}
+static void NAME(high)(int64_t k, const T *a, const T *b, const T *ahead, T *c, int64_t ld,
+                       bool add) {
+  NAME(tile)(HIGH, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
 }
 static void NAME(low)(int64_t k, const T *a, const T *b, const T *ahead, T *c, int64_t ld,
                       bool add) {
@@ -73,6 +85,7 @@ static void NAME(panel)(int64_t rows, int64_t k, const T *a, const T *b, const T
                         int64_t ld, bool add) {
   (rows <= LOW      ? NAME(low)
    : rows <= MIDDLE ? NAME(middle)
+   : rows <= HIGH   ? NAME(high)
                     : NAME(micro))(k, a, b, ahead, c, ld, add);
 }
 
@@ -103,6 +116,8 @@ static void NAME(in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end) {
       NAME(rows_in_place)(LOW, p, left < LOW ? p->m - LOW : i);
     else if (left <= MIDDLE)
       NAME(rows_in_place)(MIDDLE, p, left < MIDDLE ? p->m - MIDDLE : i);
+    else if (left <= HIGH)
+      NAME(rows_in_place)(HIGH, p, left < HIGH ? p->m - HIGH : i);
     else
       NAME(rows_in_place)(MR, p, left < MR ? p->m - MR : i);
   }
@@ -159,7 +174,7 @@ static void NAME(block)(const mx_gemm_block *d) {
   for (int64_t i = 0; i < d->m; i += MR, a += d->k * MR) {
     const T *b = d->b, *next = a + d->k * MR;
     int64_t rows = d->m - i;
-    bool beside = d->finish || (rows < MR && rows != MIDDLE && rows != LOW);
+    bool beside = d->finish || (rows < MR && rows != HIGH && rows != MIDDLE && rows != LOW);
     for (int64_t j = 0; j < d->n; j += NV * LANES, b += d->k * NV * LANES) {
       const T *ahead = next + j / (NV * LANES) * fetched;
       if (ahead >= next + d->k * MR) ahead = a;
@@ -172,3 +187,4 @@ static void NAME(block)(const mx_gemm_block *d) {
   }
 }
 #undef FETCH
+#undef SOON

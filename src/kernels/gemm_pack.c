@@ -44,8 +44,8 @@ V_INLINE void pack_square(const mx_gemm_source *s, int64_t first, int64_t at, in
 }
 
 #if defined(__AVX512F__)
-/* Sixteen rows or twelve, four k of each: loads put four rows' quarters side by side, and the turn
- * that is left stays within quarters. `keep` masks the lanes of a column. */
+/* Sixteen rows, fourteen or twelve, four k of each: loads put four rows' quarters side by side, and
+ * the turn that is left stays within quarters. `keep` masks the lanes of a column. */
 V_INLINE void pack_quarter(const float *from, int64_t stride, int rows, __mmask16 keep, float *out,
                            int width) {
   __m512 v[4];
@@ -55,7 +55,7 @@ V_INLINE void pack_quarter(const float *from, int64_t stride, int rows, __mmask1
     v[i] = _mm512_castps128_ps512(_mm_loadu_ps(row));
     v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x00f0, _mm_loadu_ps(row + 4 * stride));
     v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x0f00, _mm_loadu_ps(row + 8 * stride));
-    if (rows == 16)
+    if (rows == 16 || (rows == 14 && i < 2))
       v[i] = _mm512_mask_broadcast_f32x4(v[i], 0xf000, _mm_loadu_ps(row + 12 * stride));
   }
   __m512d low = (__m512d)_mm512_unpacklo_ps(v[0], v[1]),
@@ -76,6 +76,9 @@ V_INLINE int64_t pack_quarters(const mx_gemm_source *s, int64_t first, int64_t r
   if (rows == 16)
     for (; k + 4 <= s->k; k += 4)
       pack_quarter(from + k, s->stride, 16, 0xffff, out + k * width, width);
+  else if (rows == 14)
+    for (; k + 4 <= s->k; k += 4)
+      pack_quarter(from + k, s->stride, 14, 0x3fff, out + k * width, width);
   else if (rows == 12)
     for (; k + 4 <= s->k; k += 4)
       pack_quarter(from + k, s->stride, 12, 0x0fff, out + k * width, width);
