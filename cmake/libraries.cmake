@@ -9,7 +9,7 @@ function(room out)
 endfunction()
 
 room(CORE_SOURCES src/base src/memory src/drivers src/array src/eval src/ops src/transforms src/io src/capi)
-add_library(core_objects OBJECT ${CORE_SOURCES} ${DISPATCH_SOURCES})
+add_library(core_objects OBJECT ${CORE_SOURCES})
 target_include_directories(core_objects PRIVATE src include)
 target_compile_definitions(core_objects PRIVATE MX_VERSION="${PROJECT_VERSION}")
 target_link_libraries(core_objects PRIVATE PkgConfig::JANSSON)

@@ -218,10 +218,7 @@ V_INLINE vf vf_of_bf16(vh h) {
 }
 
 /* Nearest even; a NaN keeps its sign and becomes quiet. */
-V_INLINE vh vf_to_bf16(vf x) {
-#if defined(__AVX512BF16__)
-  return (vh)_mm512_cvtneps_pbh((__m512)x);
-#else
+V_INLINE vh vf_to_bf16_by_bits(vf x) {
   vu u = (vu)x;
   vu rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16, nan = (u >> 16) | 0x40;
   vu is_nan = (vu)(x != x), bits = (rounded & ~is_nan) | (nan & is_nan);
@@ -230,7 +227,14 @@ V_INLINE vh vf_to_bf16(vf x) {
 #else
   return __builtin_convertvector(bits, vh);
 #endif
+}
+V_INLINE vh vf_to_bf16(vf x) {
+#if defined(__AVX512BF16__)
+  const int subnormal = 0x20; /* which the instruction takes for zero */
+  if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)x, subnormal) == 0, 1))
+    return (vh)_mm512_cvtneps_pbh((__m512)x);
 #endif
+  return vf_to_bf16_by_bits(x);
 }
 
 V_INLINE vf vf_of_f16(vh h) {
