@@ -46,6 +46,11 @@ typedef struct {
 
 static size_t number(const job *j) { return j->p->dtype == MX_FLOAT64 ? 8 : 4; }
 
+/* Numbers that k's of a row are packed into. */
+static int64_t numbers(const job *j, int64_t k) {
+  return j->sizes.pairs ? (k + 1) / 2 : k * j->twofold;
+}
+
 /* Columns of an opened b, as floats in a scratch that is packed like any matrix. */
 static void pack_opened(const job *j, int64_t begin, int64_t end) {
   float floats[64 * 128];
@@ -60,7 +65,7 @@ static void pack_opened(const job *j, int64_t begin, int64_t end) {
       int64_t depth = least(128, j->b.k - k);
       j->opened->open(j->opened->context, j->column_begin + first, columns, j->k_begin + k, depth,
                       floats, 128);
-      mx_gemm_source s = {floats, MX_FLOAT32, columns, depth, 128, 1};
+      mx_gemm_source s = {floats, MX_FLOAT32, columns, depth, 128, 1, false};
       mx_k->gemm_pack(&s, nr, 0, 1, false, to + k * nr);
     }
   }
@@ -122,9 +127,10 @@ static mx_gemm_block block_of(const mx_gemm_product *p, int64_t i, int64_t c) {
 static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, void *sums,
                           int64_t depth) {
   const mx_gemm_product *p = j->p;
-  j->a = (mx_gemm_source){NULL, p->dtype, m, 0, p->a_row, p->a_column};
-  j->b = (mx_gemm_source){NULL, p->dtype, n, 0, p->b_column, p->b_row};
+  j->a = (mx_gemm_source){NULL, p->dtype, m, 0, p->a_row, p->a_column, j->sizes.pairs};
+  j->b = (mx_gemm_source){NULL, p->dtype, n, 0, p->b_column, p->b_row, j->sizes.pairs};
   j->block = block_of(p, i, c);
+  j->block.pairs = j->sizes.pairs;
   j->block.m = m * j->twofold;
   j->block.n = n;
   j->block.sums = sums ? sums : j->block.out;
@@ -143,7 +149,7 @@ static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, vo
     j->a.k = j->b.k = least(depth, p->k - k);
     j->a.data = element(p->a, i * p->a_row + k * p->a_column, p->dtype);
     j->b.data = element(p->b, c * p->b_column + k * p->b_row, p->dtype);
-    j->block.k = j->a.k * j->twofold;
+    j->block.k = numbers(j, j->a.k);
     j->block.first = k == 0;
     j->block.finish = k + depth >= p->k && !is_plain(p);
     mx_pool_run(j->a_panels + j->b_panels, alone, pack, j);
@@ -155,7 +161,7 @@ static int64_t round_up(int64_t n, int64_t step) { return pieces(n, step) * step
 
 /* Blocks of k of even depth: a short last one would waste the tiles' loading and storing. */
 static int64_t depth_for(const job *j) {
-  int64_t most = j->sizes.depth / j->twofold;
+  int64_t most = j->sizes.pairs ? 2 * j->sizes.depth : j->sizes.depth / j->twofold;
   int64_t depth = round_up(pieces(j->p->k, pieces(j->p->k, most)), 4);
   return j->opened ? round_up(depth, j->opened->granule) : depth;
 }
@@ -177,7 +183,7 @@ typedef struct {
 static void pack_rows(void *context, int64_t begin, int64_t end) {
   const columns_job *s = context;
   const mx_gemm_product *p = s->j->p;
-  int64_t height = s->j->a_panels * s->j->sizes.mr * s->j->twofold;
+  int64_t height = s->j->a_panels * s->j->sizes.mr;
   for (int64_t panel = begin; panel < end; panel++)
     for (int64_t k = 0; k < p->k; k += s->depth) {
       mx_gemm_source a = {element(p->a, s->i * p->a_row + k * p->a_column, p->dtype),
@@ -185,9 +191,10 @@ static void pack_rows(void *context, int64_t begin, int64_t end) {
                           s->rows,
                           least(s->depth, p->k - k),
                           p->a_row,
-                          p->a_column};
+                          p->a_column,
+                          s->j->sizes.pairs};
       mx_k->gemm_pack(&a, s->j->sizes.mr, panel, panel + 1, true,
-                      s->j->a_packed + (size_t)(height * k) * number(s->j));
+                      s->j->a_packed + (size_t)(height * numbers(s->j, k)) * number(s->j));
     }
 }
 
@@ -195,7 +202,7 @@ static void pack_strip(job *own, int64_t c, int64_t n, int64_t k, int64_t depth)
   const mx_gemm_product *p = own->p;
   own->column_begin = c;
   own->k_begin = k;
-  own->b = (mx_gemm_source){NULL, p->dtype, n, depth, p->b_column, p->b_row};
+  own->b = (mx_gemm_source){NULL, p->dtype, n, depth, p->b_column, p->b_row, own->sizes.pairs};
   if (own->opened) {
     pack_opened(own, 0, pieces(n, own->sizes.nr));
     return;
@@ -212,14 +219,15 @@ static void multiply_strip(const columns_job *s, int64_t c, int64_t n, char *scr
   mx_gemm_block block = block_of(p, s->i, c);
   block.m = s->rows * twofold;
   block.n = n;
+  block.pairs = own.sizes.pairs;
   block.b = scratch;
   block.sums = s->separate ? scratch + s->panel_bytes : block.out;
   block.sums_ld = s->separate ? n : p->out_row;
   for (int64_t k = 0; k < p->k; k += s->depth) {
     int64_t depth = least(s->depth, p->k - k);
     pack_strip(&own, c, n, k, depth);
-    block.k = depth * twofold;
-    block.a = own.a_packed + (size_t)(a_rows * k * twofold) * number(&own);
+    block.k = numbers(&own, depth);
+    block.a = own.a_packed + (size_t)(a_rows * numbers(&own, k)) * number(&own);
     block.first = k == 0;
     block.finish = k + s->depth >= p->k && !is_plain(p);
     mx_k->gemm_block(&block);
@@ -254,12 +262,12 @@ static int by_columns(job *j, int64_t depth) {
   columns_job s = {.j = j, .depth = depth};
   j->tile_columns = strip_columns(p->n, j->sizes.nr);
   s.separate = p->k > depth && (!in_place(p) || p->c == p->out);
-  int64_t held = MOST_HELD / (p->k * j->twofold), threads = mx_pool_threads();
+  int64_t held = MOST_HELD / numbers(j, p->k), threads = mx_pool_threads();
   int64_t most = held < TILE_ROWS ? TILE_ROWS : least(held, MOST_ROWS);
   int64_t parts = pieces(p->m, most), rows = pieces(p->m, parts);
   int64_t a_rows = round_up(rows * j->twofold, j->sizes.mr);
-  size_t a_bytes = ((size_t)(a_rows * p->k * j->twofold) * number(j) + 63) & ~(size_t)63;
-  s.panel_bytes = (size_t)(j->tile_columns * depth * j->twofold) * number(j);
+  size_t a_bytes = ((size_t)(a_rows * numbers(j, p->k)) * number(j) + 63) & ~(size_t)63;
+  s.panel_bytes = (size_t)(j->tile_columns * numbers(j, depth)) * number(j);
   size_t sum_bytes = s.separate ? (size_t)(rows * j->twofold * j->tile_columns) * number(j) : 0;
   s.scratch_bytes = (s.panel_bytes + sum_bytes + 63) & ~(size_t)63;
   mx_buffer *work = mx_buffer_new(a_bytes + (size_t)threads * (s.scratch_bytes + sizeof *s.taken));
@@ -280,15 +288,15 @@ static int by_columns(job *j, int64_t depth) {
 
 static int blocked(const mx_gemm_product *p, const mx_gemm_opened *opened) {
   job j = {.p = p, .opened = opened, .twofold = p->dtype == MX_COMPLEX64 ? 2 : 1};
-  j.sizes = mx_k->gemm_sizes(p->dtype);
+  j.sizes = mx_k->gemm_sizes(opened ? MX_FLOAT32 : p->dtype);
   j.tile_columns = TILE_COLUMNS / j.sizes.nr * j.sizes.nr;
   int64_t depth = depth_for(&j);
   if (has_columns(p, &j)) return by_columns(&j, depth);
   int64_t rows = least(p->m, MOST_ROWS), columns = least(p->n, MOST_COLUMNS);
   bool separate = p->k > depth && (!in_place(p) || p->c == p->out);
   size_t a_bytes =
-      (size_t)(round_up(rows * j.twofold, j.sizes.mr) * depth * j.twofold) * number(&j);
-  size_t b_bytes = (size_t)(round_up(columns, j.sizes.nr) * depth * j.twofold) * number(&j);
+      (size_t)(round_up(rows * j.twofold, j.sizes.mr) * numbers(&j, depth)) * number(&j);
+  size_t b_bytes = (size_t)(round_up(columns, j.sizes.nr) * numbers(&j, depth)) * number(&j);
   size_t sum_bytes = separate ? (size_t)(rows * j.twofold * columns) * number(&j) : 0;
   a_bytes = (a_bytes + 63) & ~(size_t)63, b_bytes = (b_bytes + 63) & ~(size_t)63;
   mx_buffer *work = mx_buffer_new(a_bytes + b_bytes + sum_bytes);
@@ -308,9 +316,12 @@ typedef struct {
   const mx_gemm_product *p;
   const mx_gemm_opened *opened;
   int rows, nr;
+  bool pairs;
   int64_t strips;
-  const float *a; /* [strips][k][rows] */
+  const float *a; /* [strips][numbers of k][rows], as wide as floats where they are pairs */
 } strip_job;
+
+static int64_t strip_numbers(const strip_job *j, int64_t k) { return j->pairs ? (k + 1) / 2 : k; }
 
 static void strip_panel(const strip_job *j, int64_t first, int64_t count, int64_t k, int64_t depth,
                         float *panel) {
@@ -324,7 +335,8 @@ static void strip_panel(const strip_job *j, int64_t first, int64_t count, int64_
                       count,
                       depth,
                       p->b_column,
-                      p->b_row};
+                      p->b_row,
+                      j->pairs};
   mx_k->gemm_pack(&s, j->nr, 0, 1, false, panel);
 }
 
@@ -332,14 +344,16 @@ static void run_strips(void *context, int64_t begin, int64_t end) {
   const strip_job *j = context;
   const mx_gemm_product *p = j->p;
   mx_gemm_block to = {.dtype = p->dtype, .alpha = p->alpha, .beta = p->beta};
+  const int64_t most = j->pairs ? 2 * STRIP_DEPTH : STRIP_DEPTH, all = strip_numbers(j, p->k);
   _Alignas(64) float panel[STRIP_DEPTH * MOST_WIDTH], sums[(STRIP_ROWS + 12) * MOST_WIDTH];
   for (int64_t t = begin; t < end; t++) {
     int64_t first = t * j->nr, count = least(j->nr, p->n - first);
-    for (int64_t k = 0; k < p->k; k += STRIP_DEPTH) {
-      int64_t depth = least(STRIP_DEPTH, p->k - k);
+    for (int64_t k = 0; k < p->k; k += most) {
+      int64_t depth = least(most, p->k - k);
       strip_panel(j, first, count, k, depth, panel);
       for (int64_t s = 0; s < j->strips; s++)
-        mx_k->gemm_strip(depth, j->rows, j->a + (s * p->k + k) * j->rows, panel,
+        mx_k->gemm_strip(j->pairs, strip_numbers(j, depth), j->rows,
+                         j->a + (s * all + strip_numbers(j, k)) * j->rows, panel,
                          sums + s * j->rows * j->nr, k > 0);
     }
     for (int64_t m = 0; m < p->m; m++)
@@ -357,11 +371,14 @@ static bool has_strips(const mx_gemm_product *p, const mx_gemm_opened *opened) {
 
 static int strips(const mx_gemm_product *p, const mx_gemm_opened *opened) {
   strip_job j = {.p = p, .opened = opened, .rows = mx_k->gemm_strip_rows(p->m)};
-  j.nr = mx_k->gemm_sizes(p->dtype).nr;
+  mx_gemm_sizes sizes = mx_k->gemm_sizes(opened ? MX_FLOAT32 : p->dtype);
+  j.nr = sizes.nr;
+  j.pairs = sizes.pairs;
   j.strips = pieces(p->m, j.rows);
-  mx_buffer *work = mx_buffer_new((size_t)(j.strips * j.rows * p->k) * sizeof(float));
+  size_t count = (size_t)(j.strips * j.rows * strip_numbers(&j, p->k));
+  mx_buffer *work = mx_buffer_new(count * sizeof(float));
   if (!work) return -1;
-  mx_gemm_source s = {p->a, p->dtype, p->m, p->k, p->a_row, p->a_column};
+  mx_gemm_source s = {p->a, p->dtype, p->m, p->k, p->a_row, p->a_column, j.pairs};
   mx_k->gemm_pack(&s, j.rows, 0, j.strips, true, work->data);
   j.a = work->data;
   mx_pool_run(pieces(p->n, j.nr), 1 + SMALL / (p->m * p->k * j.nr + 1), run_strips, &j);

@@ -39,21 +39,51 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #define MIDDLE (2 * LOW)
 #define HIGH (3 * LOW)
 
+#define ADD_PRODUCT(sum, factor, row) sum += factor * row
+#define IN_PLACE
 #define NAME(name) single_##name
 #define T float
+#define S float
 #define LANES (BYTES / 4)
 #include "kernels/gemm_micro.h"
 #undef NAME
 #undef T
+#undef S
 #undef LANES
 
 #define NAME(name) double_##name
 #define T double
+#define S double
 #define LANES (BYTES / 8)
 #include "kernels/gemm_micro.h"
 #undef NAME
 #undef T
+#undef S
 #undef LANES
+#undef ADD_PRODUCT
+#undef IN_PLACE
+
+#ifdef __AVX512BF16__
+#define ADD_PRODUCT(sum, factor, row)                                                    \
+  sum = (pairs_vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)((pairs_row){0} + factor), \
+                                       (__m512bh)row)
+#define NAME(name) pairs_##name
+#define T int32_t
+#define S float
+#define LANES (BYTES / 4)
+#define pairs_finish single_finish
+#include "kernels/gemm_micro.h"
+#undef NAME
+#undef T
+#undef S
+#undef LANES
+#undef ADD_PRODUCT
+#define HAS_PAIRS true
+#else
+#define HAS_PAIRS false
+#define pairs_block single_block
+#define pairs_strip single_strip
+#endif
 
 static float c_at(const void *c, int64_t i, mx_dtype dtype) {
   if (dtype == MX_FLOAT32) return ((const float *)c)[i];
@@ -94,7 +124,8 @@ static void double_finish(const double *sums, int64_t sums_stride, int64_t count
 
 mx_gemm_sizes MX_KERNEL(gemm_sizes)(mx_dtype dtype) {
   int lanes = BYTES / (dtype == MX_FLOAT64 ? 8 : 4);
-  return (mx_gemm_sizes){ROWS, VECTORS * lanes, dtype == MX_FLOAT64 ? DEPTH / 2 : DEPTH, LOW};
+  return (mx_gemm_sizes){ROWS, VECTORS * lanes, dtype == MX_FLOAT64 ? DEPTH / 2 : DEPTH, LOW,
+                         HAS_PAIRS && dtype == MX_BFLOAT16};
 }
 
 int MX_KERNEL(gemm_strip_rows)(int64_t m) {
@@ -102,18 +133,12 @@ int MX_KERNEL(gemm_strip_rows)(int64_t m) {
   return each <= LOW ? LOW : each <= MIDDLE ? MIDDLE : each <= HIGH ? HIGH : ROWS;
 }
 
-void MX_KERNEL(gemm_strip)(int64_t k, int rows, const float *a, const float *b, float *sums,
-                           bool add) {
-  const int64_t ld = VECTORS * (BYTES / 4);
-  single_walk w = {a, b, a, 1, rows, ld};
-  if (rows == LOW)
-    single_tile(LOW, true, k, w, sums, ld, add);
-  else if (rows == MIDDLE)
-    single_tile(MIDDLE, true, k, w, sums, ld, add);
-  else if (rows == HIGH)
-    single_tile(HIGH, true, k, w, sums, ld, add);
+void MX_KERNEL(gemm_strip)(bool pairs, int64_t k, int rows, const void *a, const void *b,
+                           float *sums, bool add) {
+  if (HAS_PAIRS && pairs)
+    pairs_strip(k, rows, a, b, sums, add);
   else
-    single_micro(k, a, b, a, sums, ld, add);
+    single_strip(k, rows, a, b, sums, add);
 }
 
 void MX_KERNEL(gemm_in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end) {
@@ -124,7 +149,9 @@ void MX_KERNEL(gemm_in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end
 }
 
 void MX_KERNEL(gemm_block)(const mx_gemm_block *block) {
-  if (block->dtype == MX_FLOAT64)
+  if (HAS_PAIRS && block->pairs)
+    pairs_block(block);
+  else if (block->dtype == MX_FLOAT64)
     double_block(block);
   else
     single_block(block);

@@ -9,9 +9,11 @@
  *     mr |tile|  +=  sum over k of  A panel[k][mr]  x  B panel[k][nr]
  *        +----+
  *
- * Packing converts: 16-bit floats are multiplied as float32, float64 as such. A complex matrix of A
- * becomes two real rows a row, and each k two, so that a real product yields real and imaginary
- * rows:
+ * Packing converts: 16-bit floats are multiplied as float32, float64 as such. Where the CPU has dot
+ * products of bfloat16, matrices of it are packed as pairs, k and k + 1 in one number of 32 bits,
+ * and multiplied two by two into float32 sums (which take subnormal numbers for zero). A complex
+ * matrix of A becomes two real rows a row, and each k two, so that a real product yields real and
+ * imaginary rows:
  *
  *     [ re  -im ] [ re ]     (row 2i)
  *     [ im   re ] [ im ]     (row 2i + 1)                                                      */
@@ -28,6 +30,7 @@
  * the height of its lowest tile. */
 typedef struct mx_gemm_sizes {
   int mr, nr, depth, low;
+  bool pairs; /* the computed numbers are pairs of bfloat16 */
 } mx_gemm_sizes;
 
 /* A matrix [count][k] to be packed: strides in elements. For B, `count` runs over columns. */
@@ -35,6 +38,7 @@ typedef struct mx_gemm_source {
   const void *data;
   mx_dtype dtype;
   int64_t count, k, stride, k_stride;
+  bool pairs; /* bfloat16 to pairs: (k + 1) / 2 numbers, the last filled with 0 */
 } mx_gemm_source;
 
 /* A block of the product: m x n over packed panels, k deep. Partial sums stand in `sums` (float32,
@@ -44,6 +48,7 @@ typedef struct mx_gemm_source {
 typedef struct mx_gemm_block {
   const void *a, *b;
   int64_t m, n, k; /* of the computed numbers: twice as large in m and k for complex64 */
+  bool pairs;
   void *sums;
   int64_t sums_ld;
   bool first, finish;
@@ -76,7 +81,7 @@ typedef struct mx_gemv {
 } mx_gemv;
 
 #define MX_KERNELS_GEMM(K)                                                                        \
-  /* For float64 or for everything else. */                                                       \
+  /* By the type that a product of this dtype is computed in. */                                  \
   K(mx_gemm_sizes, gemm_sizes, (mx_dtype dtype))                                                  \
   /* Packs panels [begin, end) of `width` each from the source's first k elements; what is beyond \
    * the count is zero. `left` tells A from B where they differ: complex64. */                    \
@@ -88,9 +93,9 @@ typedef struct mx_gemv {
   K(void, gemm_in_place, (const mx_gemm_plain *p, int64_t begin, int64_t end))                    \
   /* How many rows to pack together where there are m, too few for blocks. */                     \
   K(int, gemm_strip_rows, (int64_t m))                                                            \
-  /* sums[rows][nr] = or += a panel of that many rows, of float32, times one of b. */             \
+  /* sums[rows][nr] = or += a panel of that many rows, of float32 or pairs, times one of b. */    \
   K(void, gemm_strip,                                                                             \
-    (int64_t k, int rows, const float *a, const float *b, float *sums, bool add))                 \
+    (bool pairs, int64_t k, int rows, const void *a, const void *b, float *sums, bool add))       \
   /* sums[i * m + j] = w[begin + i] . x[j] for rows below end of w, in the type of x. */          \
   K(void, gemv_dot, (const mx_gemv *v, int64_t begin, int64_t end, void *sums))                   \
   /* sums[j * n + i] = sum over k of x[j][k] w[k][begin + i] for n = end - begin columns. */      \

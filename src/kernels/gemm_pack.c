@@ -176,11 +176,70 @@ static void pack_complex(const mx_gemm_source *s, int64_t first, int64_t rows, i
     }
 }
 
+#ifdef __AVX512BF16__
+/* Number `pair` of a row: its k's 2 pair and 2 pair + 1. */
+V_INLINE uint32_t pair_at(const mx_gemm_source *s, int64_t row, int64_t pair) {
+  const uint16_t *p = (const uint16_t *)s->data + row * s->stride + 2 * pair * s->k_stride;
+  return p[0] | (2 * pair + 1 < s->k ? (uint32_t)p[s->k_stride] << 16 : 0);
+}
+
+/* Rows of a panel from number `from` on. */
+static void pack_pairs(const mx_gemm_source *s, int64_t first, int64_t rows, int width,
+                       int64_t from, uint32_t *out) {
+  for (int64_t pair = from; pair < (s->k + 1) / 2; pair++)
+    for (int64_t i = 0; i < rows; i++) out[pair * width + i] = pair_at(s, first + i, pair);
+}
+
+/* Two rows of k, side by side: `panels` whole panels from column `first` on, together. */
+static void pack_pairs_across(const mx_gemm_source *s, int64_t first, int64_t panels, int width,
+                              uint32_t *out) {
+  const int64_t panel = (s->k + 1) / 2 * width;
+  const uint16_t *p = (const uint16_t *)s->data + first;
+  for (int64_t k = 0; k + 1 < s->k; k += 2, p += 2 * s->k_stride, out += width)
+    for (int64_t j = 0; j < panels; j++)
+      for (int i = 0; i < width; i += 16) {
+        const uint16_t *from = p + j * width + i;
+        const __mmask16 there = width - i < 16 ? (1u << (width - i)) - 1 : 0xffff;
+        __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, from));
+        __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, from + s->k_stride));
+        _mm512_mask_storeu_epi32(out + j * panel + i, there,
+                                 _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+      }
+}
+
+/* Whole pairs are copied as if they were floats, where rows begin at even places. */
+static void pack_panels_of_pairs(const mx_gemm_source *s, int width, int64_t begin, int64_t end,
+                                 uint32_t *packed) {
+  const int64_t panel = (s->k + 1) / 2 * width;
+  const bool as_floats = s->k_stride == 1 && s->stride % 2 == 0;
+  const mx_gemm_source floats = {s->data, MX_FLOAT32, s->count, s->k / 2, s->stride / 2, 1, false};
+  const int64_t whole = s->stride == 1 ? s->count / width : 0;
+  const int64_t last = end < whole ? end : whole;
+  for (int64_t p = begin; p < last && !as_floats; p += TOGETHER)
+    pack_pairs_across(s, p * width, last - p < TOGETHER ? last - p : TOGETHER, width,
+                      packed + p * panel);
+  for (int64_t p = begin; p < end; p++) {
+    int64_t first = p * width, rows = s->count - first < width ? s->count - first : width;
+    uint32_t *out = packed + p * panel;
+    if (rows < width) memset(out, 0, (size_t)panel * sizeof *out);
+    if (as_floats) pack_rows(&floats, first, rows, width, MX_FLOAT32, (float *)out);
+    pack_pairs(s, first, rows, width, as_floats || p < whole ? s->k / 2 : 0, out);
+  }
+}
+#endif
+
 void MX_KERNEL(gemm_pack)(const mx_gemm_source *s, int width, int64_t begin, int64_t end, bool left,
                           void *packed) {
   bool complex = s->dtype == MX_COMPLEX64, twofold = complex && left;
-  int64_t across = twofold ? width / 2 : width, depth = complex ? 2 * s->k : s->k;
+  int64_t across = twofold ? width / 2 : width;
+  int64_t depth = complex ? 2 * s->k : s->k;
   size_t size = s->dtype == MX_FLOAT64 ? sizeof(double) : sizeof(float);
+#ifdef __AVX512BF16__
+  if (s->pairs) {
+    pack_panels_of_pairs(s, width, begin, end, packed);
+    return;
+  }
+#endif
   if (!complex && s->dtype != MX_FLOAT64 && s->stride == 1 && s->k_stride != 1) {
     pack_across(s, width, begin, end, packed);
     return;
