@@ -44,7 +44,7 @@ INLINE void open_floats(int bits, const vi *words, vf scale, vf bias, int width,
     return;
   }
   vi pairs[16];
-  open_pairs(bits, words, 1, pairs);
+  open_pairs(bits, words, pairs, 1);
 #pragma GCC unroll 16
   for (int k = 0; k < 16; k++) {
     vi low = _mm512_and_si512(pairs[k], _mm512_set1_epi32(0xffff));
@@ -62,7 +62,7 @@ INLINE void open_columns(rows16 *r, int bits, int group, int64_t k, int width, f
     for (int i = 0; i < ROWS; i++)
       for (int b = 0; b < STRETCH * bits / 8; b += 64)
         __builtin_prefetch(r->rows.p + i * r->rows.stride + 128 + b);
-    turn_rows(r->rows, weights * bits / 8, words, 1);
+    turn_rows(r->rows, weights * bits / 8, words);
     r->rows.p += weights * bits / 8;
     for (int64_t i = 0; i < weights; i += 32, out += 32 * width) {
       int64_t g = (at + i) / group;

@@ -12,8 +12,9 @@
 
 #define SIDE 2 /* vectors of rows of w */
 #define STRIP (SIDE * LANES)
-#define SPAN (2 * LANES) /* groups whose scales are held as floats */
-#define MOST_STORED 16   /* rows of x */
+#define SPAN (2 * LANES)                   /* groups whose scales are held as floats */
+#define MOST_STORED 16                     /* rows of x */
+#define PITCH(bits) (STRETCH / 8 * (bits)) /* bytes from row to row of a stretch */
 #if LANES == 16
 #define MOST_TILE 8 /* stored rows of x whose sums stay in registers */
 #else
@@ -105,12 +106,17 @@ bool MX_KERNEL(qmm_some_load)(const mx_qmm_some *x, const void *rows, int64_t ld
 
 /* ---- a strip of rows of w ---- */
 
+#define EACH_WIDTH(K) K(2) K(3) K(4) K(5) K(6) K(8)
+
+/* A stretch of each row, copied side by side: as they stand, rows whose lengths are powers of two
+ * share few sets of the first cache, and each line is wanted several times. */
 typedef struct {
-  const uint8_t *p; /* where the next stretch of the first row begins */
-  int64_t stride, rows;
-  float scales[SPAN][STRIP], biases[SPAN][STRIP]; /* those of the middle code */
+  _Alignas(64) uint8_t bytes[STRIP * PITCH(8)];
+  vi pairs[STRETCH / 2][SIDE];
+  float scales[SPAN][STRIP], biases[SPAN][STRIP];
   float totals[MOST_STORED][STRIP];
-  int64_t next; /* bytes from p to what is asked for */
+  const uint8_t *next; /* the last byte of the first row's next stretch, to be asked for */
+  int64_t stride;
 } strip;
 
 /* Scales and biases of groups [at, at + count) of rows [n, end). */
@@ -121,36 +127,40 @@ static void open_scales(strip *s, const mx_qmm_weights *w, int64_t n, int64_t en
     open_values(w, w->scales, first, rows, at, count, &s->scales[0][side * LANES], STRIP);
     open_values(w, w->biases, first, rows, at, count, &s->biases[0][side * LANES], STRIP);
   }
-  vf middle = vf_set((float)(1 << (w->bits - 1)));
-  for (int64_t g = 0; g < count; g++)
-    for (int i = 0; i < STRIP; i += LANES)
-      vf_store(&s->biases[g][i],
-               vf_fma(vf_load(&s->scales[g][i]), middle, vf_load(&s->biases[g][i])));
 }
 
-/* `weights` of each row, opened into [weights / 2][SIDE]. */
-INLINE void open_stretch(strip *s, int bits, int64_t weights, vi *pairs) {
-  vi words[STRETCH_WORDS(8) * SIDE];
+/* `bytes` of `rows` rows from p on, `pitch` apart. */
+INLINE void copy_rows(strip *s, const uint8_t *p, int64_t rows, int64_t bytes, int64_t pitch) {
+  uint8_t *to = s->bytes;
+#pragma GCC unroll 8
+  for (int64_t n = 0; n < rows; n++, p += s->stride, to += pitch) memcpy(to, p, (size_t)bytes);
+}
+
+/* A stretch of all rows, or less of less: copies of known sizes take few instructions. */
+static void copy_stretch(strip *s, const uint8_t *p, int64_t rows, int64_t weights, int bits) {
+  if (rows < STRIP || weights < STRETCH) {
+    copy_rows(s, p, rows, weights * bits / 8, PITCH(bits));
+    return;
+  }
+  switch (bits) {
+#define CASE(b) \
+  case b: copy_rows(s, p, STRIP, PITCH(b), PITCH(b)); break;
+    EACH_WIDTH(CASE)
+#undef CASE
+  }
+}
+
+/* 32 weights of each row, which begin at p in the first one. */
+INLINE void open_block(int bits, const uint8_t *p, vi (*pairs)[SIDE]) {
+#pragma GCC unroll 2
   for (int side = 0; side < SIDE; side++) {
-    byte_rows rows = {s->p + side * LANES * s->stride, s->stride, s->rows - side * LANES};
-    turn_rows(rows, weights * bits / 8, words + side, SIDE);
-    for (int64_t k = 0; k < weights / 32; k++)
-      open_pairs(bits, words + k * bits * SIDE + side, SIDE, pairs + k * 16 * SIDE + side);
+    vi words[8];
+#pragma GCC unroll 2
+    for (int at = 0; at < bits; at += 4)
+      turn_quad(p + side * LANES * PITCH(bits) + at * 4, PITCH(bits), words + at);
+    open_pairs(bits, words, pairs[0] + side, SIDE);
   }
 }
-
-#define EACH_WIDTH(K) K(2) K(3) K(4) K(5) K(6) K(8)
-#define OPEN(bits)                                                \
-  static void open_##bits(strip *s, int64_t weights, vi *pairs) { \
-    open_stretch(s, bits, weights, pairs);                        \
-  }
-EACH_WIDTH(OPEN)
-
-static void (*const openers[9])(strip *, int64_t, vi *) = {
-#define ENTRY(bits) [bits] = open_##bits,
-    EACH_WIDTH(ENTRY)
-#undef ENTRY
-};
 
 /* sum = vi_dot(sum, a, b). In so long a loop the compiler would move sums to and fro. */
 #if LANES == 16 && !defined(__AVX512VNNI__)
@@ -171,77 +181,116 @@ INLINE void accumulate(vi *sum, vi a, vi b) {
 INLINE void accumulate(vi *sum, vi a, vi b) { *sum = vi_dot(*sum, a, b); }
 #endif
 
-/* One group with M rows of x, onto their totals. */
-INLINE void multiply(const strip *s, const vi *pairs, int64_t g, const mx_qmm_some *x, int tile,
-                     int64_t group, int M, float (*totals)[STRIP]) {
-  const int64_t at = (tile * x->groups + group) * M;
-  const int32_t *xi = x->pairs + (tile * x->k + group * x->group) / 2 * M;
-  const uint8_t *ahead = s->p + s->next + group * x->group % STRETCH / 4 * s->stride;
+/* A group's place in the stretch, in the scales at hand, and in x. */
+typedef struct {
+  int64_t within, g, group;
+  int tile;
+} place;
+
+/* One group with M rows of x, onto their totals. Its weights are opened on the way (of `bits`), or
+ * have been (0): so little at a time that products are left to do while bytes are waited for. */
+INLINE void multiply(strip *s, const mx_qmm_some *x, int bits, int M, place at) {
+  const int64_t sums_at = (at.tile * x->groups + at.group) * M;
+  const int32_t *xi = x->pairs + (at.tile * x->k + at.group * x->group) / 2 * M;
+  const uint8_t *bytes = s->bytes + at.within * bits / 8;
+  const uint8_t *ahead = s->next + at.within / 4 * s->stride;
+  vi(*pairs)[SIDE] = s->pairs + at.within / 2;
   vi sums[8][SIDE];
 #pragma GCC unroll 8
-  for (int m = 0; m < M; m++) sums[m][0] = sums[m][1] = vi_set32(x->starts[at + m]);
-  for (int i = 0; i < x->group / 2; i += 2, pairs += 2 * SIDE, xi += 2 * M) {
-    __builtin_prefetch(ahead);
-    ahead += s->stride;
+  for (int m = 0; m < M; m++) sums[m][0] = sums[m][1] = vi_set32(x->starts[sums_at + m]);
+  for (int block = 0; block < x->group; block += 32, bytes += 4 * bits) {
+    if (bits) open_block(bits, bytes, pairs);
+    for (int i = 0; i < 16; i += 2, pairs += 2, xi += 2 * M) {
+      if (bits) __builtin_prefetch(ahead, 0, 2);
+      if (bits > 4) __builtin_prefetch(ahead - 64, 0, 2);
+      ahead += s->stride;
 #pragma GCC unroll 2
-    for (int two = 0; two < 2; two++) {
-      vi a = pairs[two * SIDE], b = pairs[two * SIDE + 1];
+      for (int two = 0; two < 2; two++) {
+        vi a = pairs[two][0], b = pairs[two][1];
 #pragma GCC unroll 8
-      for (int m = 0; m < M; m++) {
-        vi both = vi_set32(xi[two * M + m]);
-        accumulate(&sums[m][0], a, both);
-        accumulate(&sums[m][1], b, both);
+        for (int m = 0; m < M; m++) {
+          vi both = vi_set32(xi[two * M + m]);
+          accumulate(&sums[m][0], a, both);
+          accumulate(&sums[m][1], b, both);
+        }
       }
     }
   }
+  const vf middle = vf_set((float)(1 << (x->bits - 1)));
 #pragma GCC unroll 2
   for (int side = 0; side < SIDE; side++) {
-    vf scale = vf_load(&s->scales[g][side * LANES]), bias = vf_load(&s->biases[g][side * LANES]);
+    vf scale = vf_load(&s->scales[at.g][side * LANES]);
+    vf bias = vf_fma(scale, middle, vf_load(&s->biases[at.g][side * LANES])); /* of the middle */
 #pragma GCC unroll 8
     for (int m = 0; m < M; m++) {
-      float *to = totals[m] + side * LANES;
-      vf sum = vf_fma(bias, vf_set(x->sums[at + m]), vf_load(to));
-      vf step = vf_mul(scale, vf_set(x->steps[at + m]));
+      float *to = &s->totals[at.tile * M + m][side * LANES];
+      vf sum = vf_fma(bias, vf_set(x->sums[sums_at + m]), vf_load(to));
+      vf step = vf_mul(scale, vf_set(x->steps[sums_at + m]));
       vf_store(to, vf_fma(vf_from_int(sums[m][side]), step, sum));
     }
   }
 }
 
-#define EACH_TILE(K) K(2) K(4) K(6) K(8)
-#define MULTIPLY(M)                                                                          \
-  static void multiply_##M(const strip *s, const vi *pairs, int64_t g, const mx_qmm_some *x, \
-                           int tile, int64_t group, float(*totals)[STRIP]) {                 \
-    multiply(s, pairs, g, x, tile, group, M, totals);                                        \
+#if MOST_TILE == 8
+#define EACH_TILE(K, bits) K(bits, 2) K(bits, 4) K(bits, 6) K(bits, 8)
+#else
+#define EACH_TILE(K, bits) K(bits, 2) K(bits, 4)
+#endif
+#define MULTIPLY(bits, M)                                                       \
+  static void multiply_##bits##_##M(strip *s, const mx_qmm_some *x, place at) { \
+    multiply(s, x, bits, M, at);                                                \
   }
-EACH_TILE(MULTIPLY)
+#define MULTIPLIERS(bits) EACH_TILE(MULTIPLY, bits)
+MULTIPLIERS(0)
+EACH_WIDTH(MULTIPLIERS)
 
-static void (*const multipliers[9])(const strip *, const vi *, int64_t, const mx_qmm_some *, int,
-                                    int64_t, float (*)[STRIP]) = {
-#define ENTRY(M) [M] = multiply_##M,
-    EACH_TILE(ENTRY)
+/* By width, or 0 for weights that are open, and the tile. */
+static void (*const multipliers[9][MOST_TILE + 1])(strip *, const mx_qmm_some *, place) = {
+#define ENTRY(bits, M) [bits][M] = multiply_##bits##_##M,
+#define ENTRIES(bits) EACH_TILE(ENTRY, bits)
+    ENTRIES(0) EACH_WIDTH(ENTRIES)
+#undef ENTRIES
 #undef ENTRY
 };
+
+/* Asks for a part of the scales and biases of the strip after rows [n, n + STRIP): as many of them
+ * as a stretch of these has. */
+static void ask_for_scales(const mx_qmm_weights *w, int64_t n, int64_t g, int64_t groups) {
+  const int64_t size = w->dtype == MX_FLOAT32 ? 4 : 2;
+  int64_t from = ((n + STRIP) * w->groups + g * STRIP) * size;
+  for (int64_t at = from; at < from + groups * STRIP * size; at += 64) {
+    __builtin_prefetch((const char *)w->scales + at, 0, 2);
+    __builtin_prefetch((const char *)w->biases + at, 0, 2);
+  }
+}
+
+/* A stretch of `groups` groups from g on, which are those from `span` + g on of x. */
+static void multiply_stretch(strip *s, const mx_qmm_weights *w, const mx_qmm_some *x, int64_t g,
+                             int64_t span, int64_t groups) {
+  for (int64_t i = 0; i < groups; i++)
+    for (int t = 0; t < x->tiles; t++)
+      multipliers[t ? 0 : w->bits][x->tile](s, x, (place){i * w->group, g + i, span + g + i, t});
+}
 
 /* Rows [n, end) of w, STRIP at most, with all of x: s->totals. */
 static void multiply_strip(strip *s, const mx_qmm_weights *w, const mx_qmm_some *x, int64_t n,
                            int64_t end) {
-  vi pairs[STRETCH / 2 * SIDE];
-  s->p = w->packed + n * w->row_bytes;
+  const uint8_t *p = w->packed + n * w->row_bytes;
+  const int64_t each = STRETCH / w->group;
   s->stride = w->row_bytes;
-  s->rows = end - n;
   memset(s->totals, 0, (size_t)(x->tiles * x->tile) * sizeof *s->totals);
-  for (int64_t g = 0; g < w->groups; g += SPAN) {
-    int64_t count = w->groups - g < SPAN ? w->groups - g : SPAN, each = STRETCH / w->group;
-    open_scales(s, w, n, end, g, count);
-    for (int64_t i = 0; i < count; i += each) {
-      int64_t some = count - i < each ? count - i : each, k = (g + i + some) * w->group;
-      openers[w->bits](s, some * w->group, pairs);
-      s->p += some * w->group * w->bits / 8;
-      s->next = k < x->k ? 0 : (STRIP - 1) * s->stride;
-      for (int64_t j = 0; j < some; j++)
-        for (int t = 0; t < x->tiles; t++)
-          multipliers[x->tile](s, pairs + j * w->group / 2 * SIDE, i + j, x, t, g + i + j,
-                               s->totals + t * x->tile);
+  if (end - n < STRIP) memset(s->bytes, 0, sizeof s->bytes);
+  for (int64_t span = 0; span < w->groups; span += SPAN) {
+    int64_t count = w->groups - span < SPAN ? w->groups - span : SPAN;
+    open_scales(s, w, n, end, span, count);
+    for (int64_t g = 0; g < count; g += each) {
+      int64_t groups = count - g < each ? count - g : each;
+      copy_stretch(s, p, end - n, groups * w->group, w->bits);
+      p += groups * w->group * w->bits / 8;
+      s->next = p + PITCH(w->bits) - 1;
+      if (span + g + groups == w->groups) s->next += (STRIP - 1) * s->stride;
+      ask_for_scales(w, n, span + g, groups);
+      multiply_stretch(s, w, x, g, span, groups);
     }
   }
 }

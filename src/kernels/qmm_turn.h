@@ -61,16 +61,13 @@ static __attribute__((noinline)) void turn_part(byte_rows rows, int64_t at, int6
   turn_quad(copy[0], 16, r);
 }
 
-/* `bytes` of LANES rows, as words `side` vectors apart, up to a multiple of four. */
-INLINE void turn_rows(byte_rows rows, int64_t bytes, vi *words, int side) {
-  for (int64_t at = 0; at < bytes; at += 16, words += 4 * side) {
-    vi r[4];
+/* `bytes` of LANES rows, as words, up to a multiple of four. */
+INLINE void turn_rows(byte_rows rows, int64_t bytes, vi *words) {
+  for (int64_t at = 0; at < bytes; at += 16, words += 4)
     if (rows.count >= LANES && at + 16 <= bytes)
-      turn_quad(rows.p + at, rows.stride, r);
+      turn_quad(rows.p + at, rows.stride, words);
     else
-      turn_part(rows, at, bytes - at, r);
-    for (int i = 0; i < 4; i++) words[i * side] = r[i];
-  }
+      turn_part(rows, at, bytes - at, words);
 }
 
 /* Weights that are turned together, at most: no less than a group. */
@@ -86,18 +83,18 @@ typedef uint32_t words __attribute__((vector_size(4 * LANES)));
 typedef uint16_t halves __attribute__((vector_size(4 * LANES)));
 
 /* Halves i and bits + i of 2 * bits, side by side. */
-INLINE halves halves_of(int bits, const vi *w, int side, int i) {
-  if (WHOLE(bits)) return (halves)w[i * side];
+INLINE halves halves_of(int bits, const vi *w, int i) {
+  if (WHOLE(bits)) return (halves)w[i];
   int j = bits + i;
-  words a = (words)w[i / 2 * side], b = (words)w[j / 2 * side];
+  words a = (words)w[i / 2], b = (words)w[j / 2];
   return (halves)((i % 2 ? a >> 16 : a & 0xffff) | (j % 2 ? b & 0xffff0000 : b << 16));
 }
 
-/* 32 weights of each of LANES rows: `bits` words and 16 pairs, `side` vectors apart. */
-INLINE void open_pairs(int bits, const vi *w, int side, vi *pairs) {
+/* 32 weights of each of LANES rows: `bits` words, and 16 pairs that lie `side` vectors apart. */
+INLINE void open_pairs(int bits, const vi *w, vi *pairs, int side) {
   halves h[8];
 #pragma GCC unroll 8
-  for (int i = 0; i < bits; i++) h[i] = halves_of(bits, w, side, i);
+  for (int i = 0; i < bits; i++) h[i] = halves_of(bits, w, i);
 #pragma GCC unroll 16
   for (int f = 0; f < 16; f++) {
     int at = f * bits % 16, i = f * bits / 16;
@@ -140,7 +137,7 @@ INLINE void open_values(const mx_qmm_weights *w, const void *values, int64_t fir
                     rows};
   for (int64_t g = 0; g < count; g += 16 / size, from.p += 16) {
     vi v[4];
-    turn_rows(from, count - g < 16 / size ? (count - g) * size : 16, v, 1);
+    turn_rows(from, count - g < 16 / size ? (count - g) * size : 16, v);
     for (int d = 0; d < 4; d++, out += (wide ? 1 : 2) * stride)
       if (wide)
         vi_store(out, v[d]);
