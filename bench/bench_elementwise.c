@@ -1,4 +1,4 @@
-/* Elementwise operations and casts on 16 M elements: memory-bound where the arithmetic is light. */
+/* Elementwise operations on 16 M elements: memory-bound where the arithmetic is light. */
 #include "inputs.h"
 
 #define N ((int64_t)1 << 24)
@@ -55,7 +55,6 @@ static void run_where(const bench_case *c, bench_state *s) {
   (void)c;
   mx_eval(mx_where(s->in[2], s->in[0], s->in[1]));
 }
-static void run_cast(const bench_case *c, bench_state *s) { mx_eval(mx_astype(s->in[0], c->to)); }
 
 #define UNARY(label, fn, maker, type, bytes)                                                    \
   {                                                                                             \
@@ -67,18 +66,6 @@ static void run_cast(const bench_case *c, bench_state *s) { mx_eval(mx_astype(s-
     .name = #label " " #type, .make = maker, .run = run_binary, .binary = fn, .dtype = MX_##type, \
     .read = (double)N * (in), .written = (double)N * (out)                                        \
   }
-#define CAST(from, in, into, out)                                                              \
-  {                                                                                            \
-    .name = "cast " #from " " #into, .make = MAKE_##from, .run = run_cast, .dtype = MX_##from, \
-    .to = MX_##into, .read = (double)N * in, .written = (double)N * out                        \
-  }
-#define MAKE_FLOAT32 make_normal
-#define MAKE_FLOAT16 make_normal
-#define MAKE_BFLOAT16 make_normal
-#define MAKE_FLOAT64 make_normal
-#define MAKE_INT32 make_integers
-#define MAKE_UINT8 make_integers
-#define MAKE_BOOL make_normal
 
 static const bench_case cases[] = {
     BINARY(add, mx_add, make_normal, FLOAT32, 8, 4),
@@ -128,15 +115,49 @@ static const bench_case cases[] = {
     BINARY(floor_divide, mx_floor_divide, make_integers, INT64, 16, 8),
     BINARY(floor_divide, mx_floor_divide, make_integers, UINT8, 2, 1),
     BINARY(power, mx_power, make_integers, INT32, 8, 4),
+    BINARY(remainder, mx_remainder, make_integers, INT64, 16, 8),
+    BINARY(remainder, mx_remainder, make_integers, UINT8, 2, 1),
+    BINARY(power, mx_power, make_integers, INT64, 16, 8),
     BINARY(add, mx_add, make_integers, UINT8, 2, 1),
+    BINARY(add, mx_add, make_integers, INT8, 2, 1),
+    BINARY(add, mx_add, make_integers, INT16, 4, 2),
+    BINARY(multiply, mx_multiply, make_integers, UINT8, 2, 1),
+    BINARY(multiply, mx_multiply, make_integers, INT16, 4, 2),
+    BINARY(multiply, mx_multiply, make_integers, INT64, 16, 8),
+    BINARY(maximum, mx_maximum, make_integers, INT8, 2, 1),
+    BINARY(maximum, mx_maximum, make_integers, INT64, 16, 8),
+    BINARY(less, mx_less, make_integers, INT8, 2, 1),
+    BINARY(less, mx_less, make_integers, INT16, 4, 1),
+    BINARY(less, mx_less, make_integers, INT64, 16, 1),
+    BINARY(bitwise_and, mx_bitwise_and, make_integers, INT32, 8, 4),
+    BINARY(left_shift, mx_left_shift, make_integers, INT32, 8, 4),
+    UNARY(abs, mx_abs, make_integers, INT8, 1),
+    UNARY(abs, mx_abs, make_integers, INT64, 8),
+    UNARY(negative, mx_negative, make_integers, INT16, 2),
+    UNARY(square, mx_square, make_integers, INT32, 4),
     BINARY(add, mx_add, make_integers, INT64, 16, 8),
     BINARY(add, mx_add, make_normal, FLOAT16, 4, 2),
+    BINARY(multiply, mx_multiply, make_normal, FLOAT16, 4, 2),
+    BINARY(divide, mx_divide, make_normal, FLOAT16, 4, 2),
+    BINARY(add, mx_add, make_normal, BFLOAT16, 4, 2),
     BINARY(multiply, mx_multiply, make_normal, BFLOAT16, 4, 2),
+    BINARY(power, mx_power, make_positive, FLOAT16, 4, 2),
+    UNARY(negative, mx_negative, make_normal, FLOAT16, 2),
+    UNARY(abs, mx_abs, make_normal, BFLOAT16, 2),
+    UNARY(square, mx_square, make_normal, FLOAT16, 2),
+    UNARY(sqrt, mx_sqrt, make_positive, FLOAT16, 2),
     BINARY(less, mx_less, make_normal, FLOAT16, 4, 1),
     BINARY(maximum, mx_maximum, make_normal, FLOAT16, 4, 2),
     UNARY(exp, mx_exp, make_normal, FLOAT16, 2),
     UNARY(tanh, mx_tanh, make_normal, BFLOAT16, 2),
     BINARY(add, mx_add, make_normal, FLOAT64, 16, 8),
+    BINARY(multiply, mx_multiply, make_normal, FLOAT64, 16, 8),
+    BINARY(divide, mx_divide, make_normal, FLOAT64, 16, 8),
+    BINARY(maximum, mx_maximum, make_normal, FLOAT64, 16, 8),
+    BINARY(less, mx_less, make_normal, FLOAT64, 16, 1),
+    BINARY(remainder, mx_remainder, make_positive, FLOAT64, 16, 8),
+    BINARY(arctan2, mx_arctan2, make_normal, FLOAT64, 16, 8),
+    UNARY(sqrt, mx_sqrt, make_positive, FLOAT64, 8),
     UNARY(exp, mx_exp, make_normal, FLOAT64, 8),
     UNARY(log, mx_log, make_positive, FLOAT64, 8),
     UNARY(sin, mx_sin, make_normal, FLOAT64, 8),
@@ -145,26 +166,17 @@ static const bench_case cases[] = {
     BINARY(add, mx_add, make_complex, COMPLEX64, 16, 8),
     BINARY(multiply, mx_multiply, make_complex, COMPLEX64, 16, 8),
     BINARY(divide, mx_divide, make_complex, COMPLEX64, 16, 8),
+    BINARY(equal, mx_equal, make_complex, COMPLEX64, 16, 1),
     UNARY(exp, mx_exp, make_complex, COMPLEX64, 8),
+    UNARY(log, mx_log, make_complex, COMPLEX64, 8),
+    UNARY(sqrt, mx_sqrt, make_complex, COMPLEX64, 8),
+    UNARY(square, mx_square, make_complex, COMPLEX64, 8),
     {.name = "abs COMPLEX64",
      .make = make_complex,
      .run = run_unary,
      .unary = mx_abs,
      .read = (double)N * 8,
      .written = (double)N * 4},
-    CAST(FLOAT32, 4, FLOAT16, 2),
-    CAST(FLOAT16, 2, FLOAT32, 4),
-    CAST(FLOAT32, 4, BFLOAT16, 2),
-    CAST(BFLOAT16, 2, FLOAT32, 4),
-    CAST(FLOAT32, 4, FLOAT64, 8),
-    CAST(FLOAT64, 8, FLOAT32, 4),
-    CAST(FLOAT32, 4, INT32, 4),
-    CAST(INT32, 4, FLOAT32, 4),
-    CAST(FLOAT32, 4, UINT8, 1),
-    CAST(UINT8, 1, FLOAT32, 4),
-    CAST(BOOL, 1, FLOAT32, 4),
-    CAST(FLOAT32, 4, BOOL, 1),
-    CAST(INT32, 4, INT64, 8),
 };
 
 int main(int argc, char **argv) { return bench_main(argc, argv, cases, BENCH_COUNT(cases)); }

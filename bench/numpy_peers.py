@@ -11,7 +11,7 @@ import numpy as np
 N = 1 << 24
 SIDE = 4096
 TYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "FLOAT64": np.float64, "INT32": np.int32,
-         "INT64": np.int64, "INT16": np.int16, "UINT8": np.uint8, "BOOL": np.bool_,
+         "INT64": np.int64, "INT16": np.int16, "INT8": np.int8, "UINT8": np.uint8, "BOOL": np.bool_,
          "COMPLEX64": np.complex64}
 generator = np.random.default_rng(0)
 
@@ -77,29 +77,49 @@ def elementwise():
     for name in ("add", "floor_divide"):
         case(name, "INT64", getattr(np, name), whole)
         case(name, "UINT8", getattr(np, name), whole)
-    for name in ("add", "less", "maximum"):
+    for dtype, names in (("INT32", ("bitwise_and", "left_shift")),
+                         ("UINT8", ("remainder", "multiply")),
+                         ("INT8", ("add", "maximum", "less")),
+                         ("INT16", ("add", "multiply", "less")),
+                         ("INT64", ("multiply", "maximum", "less", "remainder", "power"))):
+        for name in names:
+            case(name, dtype, getattr(np, name), whole)
+    for name, dtype in (("abs", "INT8"), ("abs", "INT64"), ("negative", "INT16"),
+                        ("square", "INT32")):
+        case(name, dtype, getattr(np, name), lambda d: (integers(N, d, 0, 100),))
+    for name in ("add", "less", "maximum", "multiply", "divide"):
         case(name, "FLOAT16", getattr(np, name), two)
-    case("exp", "FLOAT16", np.exp, one)
-    case("add", "FLOAT64", np.add, two)
+    case("power", "FLOAT16", np.power, two_positive)
+    for name in ("exp", "negative", "square"):
+        case(name, "FLOAT16", getattr(np, name), one)
+    case("sqrt", "FLOAT16", np.sqrt, positive)
+    for name in ("add", "multiply", "divide", "maximum", "less", "arctan2"):
+        case(name, "FLOAT64", getattr(np, name), two)
+    case("remainder", "FLOAT64", np.remainder, two_positive)
+    case("sqrt", "FLOAT64", np.sqrt, positive)
     for name in ("exp", "sin", "tanh"):
         case(name, "FLOAT64", getattr(np, name), one)
     case("log", "FLOAT64", np.log, positive)
-    for name in ("add", "multiply", "divide"):
+    for name in ("add", "multiply", "divide", "equal"):
         case(name, "COMPLEX64", getattr(np, name), two)
-    for name in ("exp", "abs"):
+    for name in ("exp", "abs", "log", "sqrt", "square"):
         case(name, "COMPLEX64", getattr(np, name), one)
     cases["where FLOAT32"] = (
         lambda: (normal(N, np.float32) > 0, normal(N, np.float32), normal(N, np.float32)), np.where)
-    for source, target in (("FLOAT32", "FLOAT16"), ("FLOAT16", "FLOAT32"), ("FLOAT32", "FLOAT64"),
-                           ("FLOAT64", "FLOAT32"), ("FLOAT32", "INT32"), ("INT32", "FLOAT32"),
-                           ("FLOAT32", "UINT8"), ("UINT8", "FLOAT32"), ("BOOL", "FLOAT32"),
-                           ("FLOAT32", "BOOL"), ("INT32", "INT64")):
-        def make(a=TYPES[source], b=TYPES[target]):
-            # Within what the target holds, for which alone a cast is defined.
-            data = np.abs(normal(N, a)) if source.startswith("FLOAT") else integers(N, a, 0, 100)
-            return np.ones(N, b), data
-        cases[f"cast {source} {target}"] = (
-            make, lambda out, data: np.copyto(out, data, casting="unsafe"))
+    return cases
+
+
+def cast():
+    cases = {}
+    for source, a in TYPES.items():
+        for target, b in TYPES.items():
+            def make(a=a, b=b):
+                # Within what the target holds, for which alone a cast is defined.
+                real = np.issubdtype(a, np.inexact)
+                data = np.abs(normal(N, a)).astype(a) if real else integers(N, a, 0, 100)
+                return np.ones(N, b), data
+            cases[f"cast {source} {target}"] = (
+                make, lambda out, data: np.copyto(out, data, casting="unsafe"))
     return cases
 
 
@@ -114,25 +134,51 @@ def reduce():
     plane = (SIDE, SIDE)
     for dtype in ("FLOAT32", "FLOAT16", "FLOAT64", "COMPLEX64"):
         case("sum", dtype, np.sum)
-    for dtype in ("INT32", "UINT8"):
+        case("sum rows", dtype, lambda a: a.sum(1), plane)
+        case("sum columns", dtype, lambda a: a.sum(0), plane)
+    for dtype in ("INT8", "INT16", "INT32", "INT64", "UINT8"):
         case("sum", dtype, np.sum, whole=True)
         case("max", dtype, np.max, whole=True)
-    case("sum rows", "FLOAT32", lambda a: a.sum(1), plane)
-    case("sum columns", "FLOAT32", lambda a: a.sum(0), plane)
+        case("argmax", dtype, np.argmax, whole=True)
+    case("sum", "BOOL", np.sum, whole=True)
+    case("sum rows", "INT32", lambda a: a.sum(1), plane, whole=True)
+    case("sum columns", "INT32", lambda a: a.sum(0), plane, whole=True)
+    case("max columns", "INT32", lambda a: a.max(0), plane, whole=True)
+    case("sum columns", "UINT8", lambda a: a.sum(0), plane, whole=True)
+    case("argmax columns", "INT8", lambda a: a.argmax(0), plane, whole=True)
+    case("all", "BOOL", np.all, whole=True)
+    case("all", "INT32", np.all, whole=True)
+    case("prod", "INT32", np.prod, whole=True)
     case("sum middle", "FLOAT32", lambda a: a.sum(1), (256, 256, 256))
-    case("prod", "FLOAT32", np.prod)
+    for dtype in ("FLOAT16", "FLOAT32", "FLOAT64", "COMPLEX64"):
+        def near_one(d=TYPES[dtype]):
+            return ((1 + 1e-4 * normal(N, np.float32)).astype(d),)
+        cases[f"prod {dtype}"] = (near_one, np.prod)
     case("max", "FLOAT32", np.max)
     case("max", "FLOAT16", np.max)
     case("max rows", "FLOAT32", lambda a: a.max(1), plane)
     case("max columns", "FLOAT32", lambda a: a.max(0), plane)
     case("mean", "FLOAT32", np.mean)
+    case("mean rows", "FLOAT16", lambda a: a.mean(1), plane)
     case("var", "FLOAT32", np.var)
+    case("var", "FLOAT16", np.var)
+    case("var rows", "FLOAT32", lambda a: a.var(1), plane)
+    case("var columns", "FLOAT32", lambda a: a.var(0), plane)
+    case("std", "FLOAT32", np.std)
+    case("min", "FLOAT64", np.min)
+    case("max", "COMPLEX64", np.max)
+    case("max columns", "FLOAT16", lambda a: a.max(0), plane)
     case("argmax", "FLOAT32", np.argmax)
-    case("argmax", "INT32", np.argmax, whole=True)
+    case("argmax", "FLOAT16", np.argmax)
+    case("argmax", "FLOAT64", np.argmax)
+    case("argmax columns", "FLOAT16", lambda a: a.argmax(0), plane)
     case("argmax rows", "FLOAT32", lambda a: a.argmax(1), plane)
     case("argmax columns", "FLOAT32", lambda a: a.argmax(0), plane)
     case("cumsum", "FLOAT32", np.cumsum)
     case("cumsum rows", "FLOAT32", lambda a: np.cumsum(a, 1), plane)
+    case("cumsum rows", "FLOAT16", lambda a: np.cumsum(a, 1), plane)
+    case("cumsum rows", "FLOAT64", lambda a: np.cumsum(a, 1), plane)
+    case("cumsum rows", "INT32", lambda a: np.cumsum(a, 1, dtype=np.int32), plane, whole=True)
     case("cumsum columns", "FLOAT32", lambda a: np.cumsum(a, 0), plane)
     case("cummax rows", "FLOAT32", lambda a: np.maximum.accumulate(a, 1), plane)
 
@@ -146,6 +192,10 @@ def reduce():
     case("softmax rows", "FLOAT16", lambda a: softmax(a, 1), plane)
     case("logsumexp rows", "FLOAT32", lambda a: np.log(np.exp(a - a.max(1, keepdims=True)).sum(1)),
          plane)
+    case("logsumexp columns", "FLOAT32",
+         lambda a: np.log(np.exp(a - a.max(0, keepdims=True)).sum(0)), plane)
+    case("logsumexp", "FLOAT32", lambda a: np.log(np.exp(a - a.max()).sum()))
+    case("softmax columns", "FLOAT16", lambda a: softmax(a, 0), plane)
     return cases
 
 
@@ -158,13 +208,15 @@ def copy():
             return np.ones(a.shape, a.dtype), a
         cases[f"{name} {dtype}"] = (make, np.copyto)
 
-    case("copy", "FLOAT32", lambda a: a)
+    for dtype in ("FLOAT32", "FLOAT16"):
+        case("copy", dtype, lambda a: a)
+        case("swap heads", dtype, lambda a: a.swapaxes(1, 2), (8, 1024, 32, 64))
+        case("every other", dtype, lambda a: a[:, ::2], (SIDE, 2 * SIDE))
+        case("reverse", dtype, lambda a: a[:, ::-1])
+    case("reverse", "UINT8", lambda a: a[:, ::-1])
     for dtype in ("FLOAT32", "FLOAT16", "UINT8", "FLOAT64"):
         case("transpose", dtype, lambda a: a.T)
     case("turn cube", "FLOAT32", lambda a: a.swapaxes(0, 2), (256, 256, 256))
-    case("swap heads", "FLOAT16", lambda a: a.swapaxes(1, 2), (8, 1024, 32, 64))
-    case("every other", "FLOAT32", lambda a: a[:, ::2], (SIDE, 2 * SIDE))
-    case("reverse", "FLOAT32", lambda a: a[:, ::-1])
     cases["fill FLOAT32"] = (lambda: (square(np.float32),), lambda a: a.fill(1.5))
     for name, axis in (("join", 0), ("join columns", 1)):
         def make(axis=axis):
@@ -264,7 +316,7 @@ def matmul():
     return cases
 
 
-FAMILIES = {f.__name__: f for f in (elementwise, reduce, copy, sort, random, matmul)}
+FAMILIES = {f.__name__: f for f in (elementwise, reduce, cast, copy, sort, random, matmul)}
 
 
 def measure(run, inputs):

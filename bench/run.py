@@ -18,7 +18,7 @@ PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
 # By family: the name of each peer, and the command that answers as a program does with --serve.
 NUMPY = {"NumPy": [PYTHON, str(HERE / "numpy_peers.py")]}
 PEERS = {family: {name: [*command, family] for name, command in NUMPY.items()}
-         for family in ("elementwise", "reduce", "copy", "sort", "random", "matmul")}
+         for family in ("elementwise", "reduce", "cast", "copy", "sort", "random", "matmul")}
 # Built beside ours where the library is found.
 PEERS["matmul"]["oneDNN"] = ["{build}/dnnl_peer", "--serve"]
 # The same program in another environment; {build} is the build directory.

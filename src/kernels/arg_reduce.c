@@ -1,9 +1,10 @@
 /* The position of the largest or smallest element of a run, or of each column. */
 #include "kernels/reduce.h"
+#include "kernels/bulk.h"
 #include "kernels/widen.h"
 
-#define BLOCK 512  /* elements gathered at a time */
-#define SEARCH 512 /* elements searched at a time */
+#define BLOCK 1024        /* elements gathered at a time */
+#define SEARCH_BYTES 8192 /* searched at a time */
 #define GREATER(a, b) ((a) > (b))
 #define LESS(a, b) ((a) < (b))
 
@@ -11,7 +12,7 @@
  * Finds the value of a block first, which vectorises, and looks for it only if it is news. */
 #define FIND(name, T, BEATS)                                                          \
   static int64_t find_##name(const T *x, int64_t n, T *best) {                        \
-    enum { LANES = 256 / sizeof(T) };                                                 \
+    enum { LANES = 256 / sizeof(T), SEARCH = SEARCH_BYTES / sizeof(T) };              \
     int64_t found = -1;                                                               \
     T top = *best;                                                                    \
     if (top != top) return -1;                                                        \
@@ -21,7 +22,7 @@
       if (part >= 2 * LANES) {                                                        \
         for (int l = 0; l < LANES; l++) lanes[l] = top;                               \
         for (; k + LANES <= part; k += LANES) {                                       \
-          __builtin_prefetch((const char *)(x + i + k) + 4096);                       \
+          v_ahead(x + i + k, 256);                                                    \
           for (int l = 0; l < LANES; l++)                                             \
             lanes[l] = BEATS(x[i + k + l], lanes[l]) ? x[i + k + l] : lanes[l];       \
         }                                                                             \
@@ -44,34 +45,58 @@
     return found;                                                                     \
   }
 
-#define ARG_COLUMNS(name, T, F, LOAD, BEATS)                                                  \
+/* Positions are kept beside the elements in integers of the same width, I, which count the rows of
+ * a panel; what beat the panels before goes to out. Rows may lie pages apart: the fourth next is
+ * fetched meanwhile. ROW: elements of a row as F, itself or in `wide`. */
+#define PANEL 252 /* fours, and a byte counts them */
+#define ARG_COLUMNS(name, T, F, I, ROW, BEATS)                                                \
   static void columns_##name(const void *in, int64_t rows, int64_t row_stride, int64_t width, \
                              uint32_t *restrict out) {                                        \
-    F best[BLOCK];                                                                            \
     for (int64_t j = 0; j < width; j += BLOCK) {                                              \
       int64_t part = width - j < BLOCK ? width - j : BLOCK;                                   \
+      F best[BLOCK], wide[4][BLOCK];                                                          \
+      I at[BLOCK];                                                                            \
       const T *x = (const T *)in + j;                                                         \
-      for (int64_t k = 0; k < part; k++) best[k] = LOAD(x[k]), out[j + k] = 0;                \
-      for (int64_t i = 1; i < rows; i++) {                                                    \
-        x += row_stride;                                                                      \
-        for (int64_t k = 0; k < part; k++) {                                                  \
-          F v = LOAD(x[k]);                                                                   \
-          uint32_t was = out[j + k];                                                          \
-          out[j + k] = BEATS(v, best[k]) ? (uint32_t)i : was;                                 \
-          best[k] = BEATS(v, best[k]) ? v : best[k];                                          \
+      memset(out + j, 0, (size_t)part * sizeof *out);                                         \
+      memcpy(best, ROW(x, wide[0], part), (size_t)part * sizeof(F));                          \
+      for (int64_t i = 1; i < rows; i += PANEL) {                                             \
+        int64_t panel = rows - i < PANEL ? rows - i : PANEL;                                  \
+        memset(at, 0, sizeof at);                                                             \
+        for (int64_t r = 1; r <= panel; r += 4) {                                             \
+          const F *v[4];                                                                      \
+          for (int64_t q = 0; q < 4; q++) { /* the last row again is none's better */         \
+            if (r + q <= panel) x += row_stride;                                              \
+            for (int64_t k = 0; k < part; k += 64 / (int)sizeof(T))                           \
+              __builtin_prefetch(x + 4 * row_stride + k);                                     \
+            v[q] = ROW(x, wide[q], part);                                                     \
+          }                                                                                   \
+          for (int64_t k = 0; k < part; k++) {                                                \
+            F b = best[k];                                                                    \
+            I a = at[k];                                                                      \
+            for (int q = 0; q < 4; q++) {                                                     \
+              a = BEATS(v[q][k], b) ? (I)(r + q) : a;                                         \
+              b = BEATS(v[q][k], b) ? v[q][k] : b;                                            \
+            }                                                                                 \
+            best[k] = b, at[k] = a;                                                           \
+          }                                                                                   \
         }                                                                                     \
+        for (int64_t k = 0; k < part; k++)                                                    \
+          out[j + k] = at[k] ? (uint32_t)(i - 1 + (int64_t)at[k]) : out[j + k];               \
       }                                                                                       \
     }                                                                                         \
   }
+#define ROW_PLAIN(x, wide, n) ((void)(wide), (x))
+#define ROW_bf16(x, wide, n) (mx_widen_bf16(x, wide, n), (wide))
+#define ROW_f16(x, wide, n) (mx_widen_f16(x, wide, n), (wide))
 
-#define ARG_RUN(name, T, F, LOAD, FIND_NAME, COPY)                                        \
+#define ARG_RUN(name, T, F, LOAD, FIND_NAME)                                              \
   static int64_t run_##name(const void *in, int64_t n, int64_t step, const void *start) { \
     const T *x = in;                                                                      \
     F best = LOAD(*(const T *)start), block[BLOCK];                                       \
     int64_t found = -1;                                                                   \
     for (int64_t i = 0; i < n; i += BLOCK) {                                              \
       int64_t part = n - i < BLOCK ? n - i : BLOCK;                                       \
-      COPY(x + i * step, part, step, block, T, LOAD)                                      \
+      for (int64_t k = 0; k < part; k++) block[k] = LOAD(x[(i + k) * step]);              \
       int64_t at = find_##FIND_NAME(block, part, &best);                                  \
       if (at >= 0) found = i + at;                                                        \
     }                                                                                     \
@@ -79,32 +104,59 @@
   }
 
 #define SAME(x) (x)
-#define GATHER(x, n, step, block, T, LOAD) \
-  for (int64_t k = 0; k < n; k++) block[k] = LOAD((x)[k * step]);
-#define GATHER_WIDE_bf16(x, n, step, block, T, LOAD) \
-  if (step == 1)                                     \
-    mx_widen_bf16(x, block, n);                      \
-  else                                               \
-    GATHER(x, n, step, block, T, LOAD)
-#define GATHER_WIDE_f16(x, n, step, block, T, LOAD) \
-  if (step == 1)                                    \
-    mx_widen_f16(x, block, n);                      \
-  else                                              \
-    GATHER(x, n, step, block, T, LOAD)
-
 /* Contiguous runs of these need no block. */
-#define PLAIN(name, T, BEATS)                                                             \
+#define PLAIN(name, T, I, BEATS)                                                          \
   FIND(name, T, BEATS)                                                                    \
-  ARG_RUN(any_##name, T, T, SAME, name, GATHER)                                           \
+  ARG_RUN(any_##name, T, T, SAME, name)                                                   \
   static int64_t run_##name(const void *in, int64_t n, int64_t step, const void *start) { \
     T best = *(const T *)start;                                                           \
     return step == 1 ? find_##name(in, n, &best) : run_any_##name(in, n, step, start);    \
   }                                                                                       \
-  ARG_COLUMNS(name, T, T, SAME, BEATS)
+  ARG_COLUMNS(name, T, T, I, ROW_PLAIN, BEATS)
 
-#define HALF(kind, name, T, LOAD, BEATS)                                 \
-  ARG_RUN(kind##_##name, T, float, LOAD, kind##_f32, GATHER_WIDE_##name) \
-  ARG_COLUMNS(kind##_##name, T, float, LOAD, BEATS)
+/* 16-bit floats as FIND does it, widened on the way. */
+#define FIND_HALF(name, T, LOAD, TO_FLOAT, BEATS)                                        \
+  static int64_t find_##name(const T *x, int64_t n, float *best) {                       \
+    enum { SEARCH = SEARCH_BYTES / sizeof(T) };                                          \
+    int64_t found = -1;                                                                  \
+    float top = *best;                                                                   \
+    if (top != top) return -1;                                                           \
+    for (int64_t i = 0; i < n; i += SEARCH) {                                            \
+      int64_t part = n - i < SEARCH ? n - i : SEARCH, k = 0;                             \
+      float news = top;                                                                  \
+      vf s[4];                                                                           \
+      for (int l = 0; l < 4; l++) s[l] = vf_set(top);                                    \
+      for (; k + 4 * VW <= part; k += 4 * VW) {                                          \
+        v_ahead(x + i + k, 8 * VW);                                                      \
+        _Pragma("GCC unroll 4") for (int l = 0; l < 4; l++) {                            \
+          vf v = LOAD(x + i + k + l * VW);                                               \
+          s[l] = vf_select(BEATS(v, s[l]), v, s[l]);                                     \
+        }                                                                                \
+      }                                                                                  \
+      for (int l = 1; l < 4; l++) s[0] = vf_select(BEATS(s[l], s[0]), s[l], s[0]);       \
+      for (int l = 0; l < VW; l++) news = BEATS(s[0][l], news) ? s[0][l] : news;         \
+      for (; k < part; k++) {                                                            \
+        float v = TO_FLOAT(x[i + k]);                                                    \
+        news = BEATS(v, news) ? v : news;                                                \
+      }                                                                                  \
+      if (!BEATS(news, top)) continue;                                                   \
+      for (k = 0; k + VW <= part && !vi_any(LOAD(x + i + k) == news); k += VW) continue; \
+      while (TO_FLOAT(x[i + k]) != news) k++;                                            \
+      top = news, found = i + k;                                                         \
+    }                                                                                    \
+    *best = top;                                                                         \
+    return found;                                                                        \
+  }
+
+#define HALF(kind, name, T, BEATS)                                                                 \
+  FIND_HALF(kind##_##name, T, vf_load_##name, mx_##name##_to_f32, BEATS)                           \
+  ARG_RUN(any_##kind##_##name, T, float, mx_##name##_to_f32, kind##_f32)                           \
+  static int64_t run_##kind##_##name(const void *in, int64_t n, int64_t step, const void *start) { \
+    float best = mx_##name##_to_f32(*(const T *)start);                                            \
+    if (step != 1) return run_any_##kind##_##name(in, n, step, start);                             \
+    return find_##kind##_##name(in, n, &best);                                                     \
+  }                                                                                                \
+  ARG_COLUMNS(kind##_##name, T, float, uint32_t, ROW_##name, BEATS)
 
 static bool complex_greater(mx_complex64 a, mx_complex64 b) {
   return a.re > b.re || (a.re == b.re && a.im > b.im);
@@ -121,21 +173,21 @@ static bool complex_greater(mx_complex64 a, mx_complex64 b) {
       if (BEATS(x[i * step], best)) best = x[i * step], found = i;                              \
     return found;                                                                               \
   }                                                                                             \
-  ARG_COLUMNS(kind##_c64, mx_complex64, mx_complex64, SAME, BEATS)
+  ARG_COLUMNS(kind##_c64, mx_complex64, mx_complex64, uint32_t, ROW_PLAIN, BEATS)
 
-#define KIND(kind, BEATS, COMPLEX_BEATS)           \
-  PLAIN(kind##_u8, uint8_t, BEATS)                 \
-  PLAIN(kind##_u16, uint16_t, BEATS)               \
-  PLAIN(kind##_u32, uint32_t, BEATS)               \
-  PLAIN(kind##_u64, uint64_t, BEATS)               \
-  PLAIN(kind##_i8, int8_t, BEATS)                  \
-  PLAIN(kind##_i16, int16_t, BEATS)                \
-  PLAIN(kind##_i32, int32_t, BEATS)                \
-  PLAIN(kind##_i64, int64_t, BEATS)                \
-  PLAIN(kind##_f32, float, BEATS)                  \
-  PLAIN(kind##_f64, double, BEATS)                 \
-  HALF(kind, bf16, mx_bf16, mx_bf16_to_f32, BEATS) \
-  HALF(kind, f16, mx_f16, mx_f16_to_f32, BEATS)    \
+#define KIND(kind, BEATS, COMPLEX_BEATS)       \
+  PLAIN(kind##_u8, uint8_t, uint8_t, BEATS)    \
+  PLAIN(kind##_u16, uint16_t, uint16_t, BEATS) \
+  PLAIN(kind##_u32, uint32_t, uint32_t, BEATS) \
+  PLAIN(kind##_u64, uint64_t, uint64_t, BEATS) \
+  PLAIN(kind##_i8, int8_t, uint8_t, BEATS)     \
+  PLAIN(kind##_i16, int16_t, uint16_t, BEATS)  \
+  PLAIN(kind##_i32, int32_t, uint32_t, BEATS)  \
+  PLAIN(kind##_i64, int64_t, uint64_t, BEATS)  \
+  PLAIN(kind##_f32, float, uint32_t, BEATS)    \
+  PLAIN(kind##_f64, double, uint64_t, BEATS)   \
+  HALF(kind, bf16, mx_bf16, BEATS)             \
+  HALF(kind, f16, mx_f16, BEATS)               \
   COMPLEX(kind, COMPLEX_BEATS)
 KIND(max, GREATER, COMPLEX_GREATER)
 KIND(min, LESS, COMPLEX_LESS)

@@ -1,7 +1,7 @@
 /* Reductions over runs and columns. Loops are written over fixed numbers of independent lanes, so
  * that they vectorise at any width without reordering what a reader sees. */
 #include "kernels/reduce.h"
-#include "kernels/simd.h"
+#include "kernels/bulk.h"
 #include "kernels/widen.h"
 
 #include <math.h>
@@ -17,9 +17,6 @@ typedef struct {
 
 /* ---- one run of contiguous elements into one accumulator ---- */
 
-/* Hardware reads ahead within a page; this starts it on the next one. */
-#define AHEAD(x) __builtin_prefetch((const char *)(x) + 4096)
-
 /* Sixteen vectors fold in float32 by a tree of four levels; the lanes then add up in float64. */
 #define SUM_RUN(name, T, LOAD, TO_FLOAT)                                                   \
   static void sum_run_##name(const T *x, int64_t n, double *acc) {                         \
@@ -33,7 +30,7 @@ typedef struct {
     for (; n >= 16 * VW; x += 16 * VW, n -= 16 * VW) {                                     \
       float folded[VW];                                                                    \
       vf s[8];                                                                             \
-      AHEAD(x), AHEAD(x + 8 * VW);                                                         \
+      v_ahead(x, 16 * VW * (int)sizeof(T));                                                \
       _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) s[k] =                           \
           LOAD(x + k * VW) + LOAD(x + (k + 8) * VW);                                       \
       vf_store(folded, ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))); \
@@ -60,7 +57,7 @@ static void two_sum(double_acc *acc, double x) {
 static double sum_block_f64(const double *x, int64_t n) {
   double lanes[32] = {0}, total = 0;
   for (; n >= 32; x += 32, n -= 32) {
-    AHEAD(x);
+    v_ahead(x, 256);
     for (int k = 0; k < 32; k++) lanes[k] += x[k];
   }
   for (int half = 16; half; half /= 2)
@@ -79,6 +76,7 @@ static void sum_run_c64(const mx_complex64 *in, int64_t n, complex_acc *acc) {
   double lanes[16] = {0};
   for (; n >= 64; x += 128, n -= 64) {
     float s[16];
+    v_ahead(x, 512);
     for (int k = 0; k < 16; k++)
       s[k] = ((x[k] + x[k + 16]) + (x[k + 32] + x[k + 48])) +
              ((x[k + 64] + x[k + 80]) + (x[k + 96] + x[k + 112]));
@@ -88,28 +86,63 @@ static void sum_run_c64(const mx_complex64 *in, int64_t n, complex_acc *acc) {
   for (int k = 0; k < 16; k += 2) acc->re += lanes[k], acc->im += lanes[k + 1];
 }
 
-#define PROD_RUN(name, T)                                           \
-  static void prod_run_##name(const T *x, int64_t n, double *acc) { \
-    double lanes[32], total = *acc;                                 \
-    if (n >= 64) {                                                  \
-      for (int k = 0; k < 32; k++) lanes[k] = 1;                    \
-      for (; n >= 32; x += 32, n -= 32) {                           \
-        AHEAD(x);                                                   \
-        for (int k = 0; k < 32; k++) lanes[k] *= (double)x[k];      \
-      }                                                             \
-      for (int k = 0; k < 32; k++) total *= lanes[k];               \
-    }                                                               \
-    for (int64_t i = 0; i < n; i++) total *= (double)x[i];          \
-    *acc = total;                                                   \
+#define PROD_RUN(name, T, LOAD, TO_FLOAT)                            \
+  static void prod_run_##name(const T *x, int64_t n, double *acc) {  \
+    double total = *acc;                                             \
+    if (n >= 4 * VW) {                                               \
+      vd lanes[8];                                                   \
+      for (int k = 0; k < 8; k++) lanes[k] = vd_set(1);              \
+      for (; n >= 4 * VW; x += 4 * VW, n -= 4 * VW) {                \
+        v_ahead(x, 4 * VW * (int)sizeof(T));                         \
+        _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {        \
+          vf v = LOAD(x + k * VW);                                   \
+          lanes[2 * k] *= vd_low(v);                                 \
+          lanes[2 * k + 1] *= vd_high(v);                            \
+        }                                                            \
+      }                                                              \
+      for (int k = 1; k < 8; k++) lanes[0] *= lanes[k];              \
+      for (int k = 0; k < VW / 2; k++) total *= lanes[0][k];         \
+    }                                                                \
+    for (int64_t i = 0; i < n; i++) total *= (double)TO_FLOAT(x[i]); \
+    *acc = total;                                                    \
   }
-PROD_RUN(f32, float)
-PROD_RUN(f64, double)
+PROD_RUN(f32, float, vf_load, )
+PROD_RUN(f16, mx_f16, vf_load_f16, mx_f16_to_f32)
+PROD_RUN(bf16, mx_bf16, vf_load_bf16, mx_bf16_to_f32)
+
+static void prod_run_f64(const double *x, int64_t n, double *acc) {
+  double lanes[32], total = *acc;
+  if (n >= 64) {
+    for (int k = 0; k < 32; k++) lanes[k] = 1;
+    for (; n >= 32; x += 32, n -= 32) {
+      v_ahead(x, 256);
+      for (int k = 0; k < 32; k++) lanes[k] *= x[k];
+    }
+    for (int k = 0; k < 32; k++) total *= lanes[k];
+  }
+  for (int64_t i = 0; i < n; i++) total *= x[i];
+  *acc = total;
+}
 
 static complex_acc times(complex_acc a, complex_acc b) {
   return (complex_acc){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
 }
 
 static void prod_run_c64(const mx_complex64 *x, int64_t n, complex_acc *acc) {
+  enum { LANES = 16 };
+  double re[LANES], im[LANES];
+  if (n >= 2 * LANES) {
+    for (int k = 0; k < LANES; k++) re[k] = x[k].re, im[k] = x[k].im;
+    for (x += LANES, n -= LANES; n >= LANES; x += LANES, n -= LANES) {
+      v_ahead(x, LANES * 8);
+      for (int k = 0; k < LANES; k++) {
+        double a = re[k], b = im[k], c = (double)x[k].re, d = (double)x[k].im;
+        re[k] = a * c - b * d;
+        im[k] = a * d + b * c;
+      }
+    }
+    for (int k = 0; k < LANES; k++) *acc = times(*acc, (complex_acc){re[k], im[k]});
+  }
   for (int64_t i = 0; i < n; i++) *acc = times(*acc, (complex_acc){x[i].re, x[i].im});
 }
 
@@ -126,7 +159,7 @@ static void prod_run_c64(const mx_complex64 *x, int64_t n, complex_acc *acc) {
       BITS nan[LANES] = {0}, any = 0;                                                       \
       for (int k = 0; k < LANES; k++) lanes[k] = x[k];                                      \
       for (; n >= LANES; x += LANES, n -= LANES) {                                          \
-        AHEAD(x);                                                                           \
+        v_ahead(x, LANES *(int)sizeof(T));                                                  \
         for (int k = 0; k < LANES; k++) {                                                   \
           lanes[k] = BEATS(x[k], lanes[k]) ? x[k] : lanes[k];                               \
           nan[k] |= -(BITS)(x[k] != x[k]);                                                  \
@@ -159,7 +192,7 @@ BEST_RUN_FLOAT(min_run_f64, double, int64_t, LESS)
       vi nan = {0};                                                              \
       for (int k = 0; k < 4; k++) s[k] = vf_set(best);                           \
       for (; n >= 4 * VW; x += 4 * VW, n -= 4 * VW) {                            \
-        AHEAD(x);                                                                \
+        v_ahead(x, 4 * VW * (int)sizeof(T));                                     \
         _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {                    \
           vf v = LOAD(x + k * VW);                                               \
           s[k] = BEST(s[k], v);                                                  \
@@ -191,21 +224,39 @@ static bool complex_greater(mx_complex64 a, mx_complex64 b) {
 #define COMPLEX_GREATER(a, b) complex_greater(a, b)
 #define COMPLEX_LESS(a, b) complex_greater(b, a)
 
-#define BEST_COMPLEX(kind, BEATS)                                                   \
-  static mx_complex64 kind##_step_c64(mx_complex64 a, mx_complex64 x) {             \
-    return BEATS(x, a) || x.re != x.re ? x : a;                                     \
-  }                                                                                 \
-  static void kind##_run_c64(const mx_complex64 *x, int64_t n, mx_complex64 *acc) { \
-    for (int64_t i = 0; i < n; i++) *acc = kind##_step_c64(*acc, x[i]);             \
+/* A NaN's real part wins over all. OP: > or <. */
+#define BEST_COMPLEX(kind, BEATS, OP)                                                          \
+  static mx_complex64 kind##_step_c64(mx_complex64 a, mx_complex64 x) {                        \
+    return BEATS(x, a) || x.re != x.re ? x : a;                                                \
+  }                                                                                            \
+  static void kind##_run_c64(const mx_complex64 *x, int64_t n, mx_complex64 *acc) {            \
+    if (n >= 2 * VW) {                                                                         \
+      vf re = vf_set(acc->re), im = vf_set(acc->im);                                           \
+      for (; n >= VW; x += VW, n -= VW) {                                                      \
+        v_ahead(x, VW * 8);                                                                    \
+        vf low = vf_load(&x->re), high = vf_load(&x->re + VW);                                 \
+        vf r = vf_even(low, high), i = vf_odd(low, high);                                      \
+        vi wins = (r OP re) | ((r == re) & (i OP im)) | (r != r);                              \
+        re = vf_select(wins, r, re);                                                           \
+        im = vf_select(wins, i, im);                                                           \
+      }                                                                                        \
+      for (int k = 0; k < VW; k++) *acc = kind##_step_c64(*acc, (mx_complex64){re[k], im[k]}); \
+    }                                                                                          \
+    for (int64_t i = 0; i < n; i++) *acc = kind##_step_c64(*acc, x[i]);                        \
   }
-BEST_COMPLEX(max, COMPLEX_GREATER)
-BEST_COMPLEX(min, COMPLEX_LESS)
+BEST_COMPLEX(max, COMPLEX_GREATER, >)
+BEST_COMPLEX(min, COMPLEX_LESS, <)
 
-#define INT_RUN(name, T, A, STEP)                      \
-  static void name(const T *x, int64_t n, A *acc) {    \
-    A a = *acc;                                        \
-    for (int64_t i = 0; i < n; i++) a = STEP(a, x[i]); \
-    *acc = a;                                          \
+#define INT_RUN(name, T, A, STEP)                       \
+  static void name(const T *x, int64_t n, A *acc) {     \
+    enum { PART = 512 / sizeof(T) };                    \
+    A a = *acc;                                         \
+    for (; n >= PART; x += PART, n -= PART) {           \
+      v_ahead(x, 512);                                  \
+      for (int i = 0; i < PART; i++) a = STEP(a, x[i]); \
+    }                                                   \
+    for (int64_t i = 0; i < n; i++) a = STEP(a, x[i]);  \
+    *acc = a;                                           \
   }
 
 /* Blocks, so that a run ends soon after the element that decides. */
@@ -237,27 +288,6 @@ BEST_COMPLEX(min, COMPLEX_LESS)
         int64_t part = n - i < BLOCK ? n - i : BLOCK;                                  \
         for (int64_t k = 0; k < part; k++) block[k] = x[(i + k) * step];               \
         RUN(block, part, acc);                                                         \
-      }                                                                                \
-    }                                                                                  \
-  }
-
-#define HALF_RUNS(name, T, A, WIDEN, RUN)                                              \
-  static void name##_runs(const void *in, int64_t runs, int64_t run_stride, int64_t n, \
-                          int64_t step, void *accs, int64_t acc_step) {                \
-    float wide[BLOCK];                                                                 \
-    T block[BLOCK];                                                                    \
-    for (int64_t r = 0; r < runs; r++) {                                               \
-      const T *x = (const T *)in + r * run_stride;                                     \
-      A *acc = (A *)accs + r * acc_step;                                               \
-      for (int64_t i = 0; i < n; i += BLOCK) {                                         \
-        int64_t part = n - i < BLOCK ? n - i : BLOCK;                                  \
-        const T *from = x + i;                                                         \
-        if (step != 1) {                                                               \
-          for (int64_t k = 0; k < part; k++) block[k] = x[(i + k) * step];             \
-          from = block;                                                                \
-        }                                                                              \
-        WIDEN(from, wide, part);                                                       \
-        RUN(wide, part, acc);                                                          \
       }                                                                                \
     }                                                                                  \
   }
@@ -309,6 +339,69 @@ static void sum_f32_columns(const void *in, int64_t rows, int64_t row_stride, in
   for (; rows > 0; rows--, x += row_stride)
     for (int64_t j = 0; j < width; j++) acc[j] += (double)x[j];
 }
+
+/* The same for 16-bit floats, a line of each row at a time; rows lie pages apart, so that the next
+ * eight are fetched meanwhile. */
+#define HALF_SUM_COLUMNS(name, T, LOAD, TO_FLOAT)                                                  \
+  static void sum_##name##_columns(const void *in, int64_t rows, int64_t row_stride,               \
+                                   int64_t width, void *accs) {                                    \
+    enum { LINE = 32 };                                                                            \
+    const T *x = in;                                                                               \
+    double *restrict acc = accs;                                                                   \
+    for (; rows >= 8; rows -= 8, x += 8 * row_stride) {                                            \
+      int64_t j = 0;                                                                               \
+      for (; j + LINE <= width; j += LINE) {                                                       \
+        for (int k = 8; k < 16; k++) __builtin_prefetch(x + k * row_stride + j);                   \
+        for (int64_t i = j; i < j + LINE; i += VW) {                                               \
+          vf v[8];                                                                                 \
+          _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) v[k] = LOAD(x + k * row_stride + i); \
+          vf s = ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));                \
+          vd low, high;                                                                            \
+          memcpy(&low, acc + i, sizeof low), memcpy(&high, acc + i + VW / 2, sizeof high);         \
+          low += vd_low(s), high += vd_high(s);                                                    \
+          memcpy(acc + i, &low, sizeof low), memcpy(acc + i + VW / 2, &high, sizeof high);         \
+        }                                                                                          \
+      }                                                                                            \
+      for (; j < width; j++) {                                                                     \
+        float v[8];                                                                                \
+        for (int k = 0; k < 8; k++) v[k] = TO_FLOAT(x[k * row_stride + j]);                        \
+        acc[j] += (double)(((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])));     \
+      }                                                                                            \
+    }                                                                                              \
+    for (; rows > 0; rows--, x += row_stride)                                                      \
+      for (int64_t j = 0; j < width; j++) acc[j] += (double)TO_FLOAT(x[j]);                        \
+  }
+HALF_SUM_COLUMNS(f16, mx_f16, vf_load_f16, mx_f16_to_f32)
+HALF_SUM_COLUMNS(bf16, mx_bf16, vf_load_bf16, mx_bf16_to_f32)
+
+/* Lanes skip NaN, which compares with nothing; a column that has one becomes one. */
+#define HALF_BEST_COLUMNS(name, T, LOAD, TO_FLOAT, BEST, STEP)                                \
+  static void name##_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width, \
+                             void *accs) {                                                    \
+    enum { LINE = 32 };                                                                       \
+    const T *x = in;                                                                          \
+    float *restrict acc = accs;                                                               \
+    for (; rows >= 8; rows -= 8, x += 8 * row_stride) {                                       \
+      int64_t j = 0;                                                                          \
+      for (; j + LINE <= width; j += LINE) {                                                  \
+        for (int k = 8; k < 16; k++) __builtin_prefetch(x + k * row_stride + j);              \
+        for (int64_t i = j; i < j + LINE; i += VW) {                                          \
+          vf best = vf_load(acc + i);                                                         \
+          vi nan = best != best;                                                              \
+          _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) {                               \
+            vf v = LOAD(x + k * row_stride + i);                                              \
+            best = BEST(best, v);                                                             \
+            nan |= v != v;                                                                    \
+          }                                                                                   \
+          vf_store(acc + i, vf_select(nan, vf_set(NAN), best));                               \
+        }                                                                                     \
+      }                                                                                       \
+      for (; j < width; j++)                                                                  \
+        for (int k = 0; k < 8; k++) acc[j] = STEP(acc[j], TO_FLOAT(x[k * row_stride + j]));   \
+    }                                                                                         \
+    for (; rows > 0; rows--, x += row_stride)                                                 \
+      for (int64_t j = 0; j < width; j++) acc[j] = STEP(acc[j], TO_FLOAT(x[j]));              \
+  }
 
 static void sum_c64_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width,
                             void *accs) {
@@ -456,21 +549,20 @@ RUNS(min_c64, mx_complex64, mx_complex64, min_run_c64)
 COLUMNS(min_c64, mx_complex64, mx_complex64, min_step_c64)
 ENDS(min_c64, mx_complex64, ((mx_complex64){INFINITY, 0}), min_step_c64, mx_complex64, AS_IS)
 
-#define HALF_SETS(name, T, WIDEN, NARROW)                       \
-  RUNS(sum_##name, T, double, sum_run_##name)                   \
-  HALF_COLUMNS(sum_##name, T, double, WIDEN, sum_f32_columns)   \
-  ENDS(sum_##name, double, 0, ADD, T, NARROW)                   \
-  HALF_RUNS(prod_##name, T, double, WIDEN, prod_run_f32)        \
-  HALF_COLUMNS(prod_##name, T, double, WIDEN, prod_f32_columns) \
-  ENDS(prod_##name, double, 1, MUL, T, NARROW)                  \
-  RUNS(max_##name, T, float, max_run_##name)                    \
-  HALF_COLUMNS(max_##name, T, float, WIDEN, max_f32_columns)    \
-  ENDS(max_##name, float, -INFINITY, MAX_FLOAT, T, NARROW)      \
-  RUNS(min_##name, T, float, min_run_##name)                    \
-  HALF_COLUMNS(min_##name, T, float, WIDEN, min_f32_columns)    \
+#define HALF_SETS(name, T, WIDEN, NARROW, LOAD, TO_FLOAT)                  \
+  RUNS(sum_##name, T, double, sum_run_##name)                              \
+  ENDS(sum_##name, double, 0, ADD, T, NARROW)                              \
+  RUNS(prod_##name, T, double, prod_run_##name)                            \
+  HALF_COLUMNS(prod_##name, T, double, WIDEN, prod_f32_columns)            \
+  ENDS(prod_##name, double, 1, MUL, T, NARROW)                             \
+  RUNS(max_##name, T, float, max_run_##name)                               \
+  HALF_BEST_COLUMNS(max_##name, T, LOAD, TO_FLOAT, vf_at_least, MAX_FLOAT) \
+  ENDS(max_##name, float, -INFINITY, MAX_FLOAT, T, NARROW)                 \
+  RUNS(min_##name, T, float, min_run_##name)                               \
+  HALF_BEST_COLUMNS(min_##name, T, LOAD, TO_FLOAT, vf_at_most, MIN_FLOAT)  \
   ENDS(min_##name, float, INFINITY, MIN_FLOAT, T, NARROW)
-HALF_SETS(bf16, mx_bf16, mx_widen_bf16, AS_BF16)
-HALF_SETS(f16, mx_f16, mx_widen_f16, AS_F16)
+HALF_SETS(bf16, mx_bf16, mx_widen_bf16, AS_BF16, vf_load_bf16, mx_bf16_to_f32)
+HALF_SETS(f16, mx_f16, mx_widen_f16, AS_F16, vf_load_f16, mx_f16_to_f32)
 
 #define ARITHMETIC(kind)                                                                      \
   {                                                                                           \

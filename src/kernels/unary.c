@@ -4,26 +4,13 @@
 #pragma GCC optimize("schedule-insns", "sched-pressure")
 #endif
 #include "kernels/unary.h"
+#include "kernels/bulk.h"
 #include "kernels/complex.h"
 #include "kernels/loop.h"
 #include "kernels/vmath.h"
 #include "kernels/vmath64.h"
 
 #include <stdbool.h>
-
-/* Every other lane of two vectors. */
-#if VW == 16
-#define EVEN_OF(a, b) \
-  __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#define ODD_OF(a, b) \
-  __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
-#elif VW == 8
-#define EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
-#define ODD_OF(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
-#else
-#define EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
-#define ODD_OF(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
-#endif
 
 typedef void unary_fn(void *out, const void *in, int64_t n);
 
@@ -307,7 +294,7 @@ static void abs_c64(void *out, const void *in, int64_t n) {
       memcpy(parts, a + 2 * i, (size_t)part * 2 * sizeof *a);
       x = vf_load(parts), z = vf_load(parts + VW);
     }
-    re = EVEN_OF(x, z), im = ODD_OF(x, z);
+    re = vf_even(x, z), im = vf_odd(x, z);
 #if defined(__FMA__) || defined(__aarch64__)
     vf most = vf_at_least(vf_abs(re), vf_abs(im));
     vi usual = (most >= 0x1p-40f) & (most <= 0x1p60f) & (vf_abs(im) <= 0x1p60f);
