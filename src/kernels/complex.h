@@ -19,6 +19,11 @@ static inline float complex c64_make(float re, float im) {
 }
 static inline void c64_store(mx_complex64 *p, float complex z) { memcpy(p, &z, sizeof z); }
 
+/* z times a real number that float32 has not. */
+static inline float complex c64_times(float complex z, double by) {
+  return c64_make((float)(crealf(z) * by), (float)(cimagf(z) * by));
+}
+
 /* Near 0, |1 + z|^2 - 1 is summed without its leading 1. */
 static inline float complex c64_log1p(float complex z) {
   float x = crealf(z), y = cimagf(z), angle = atan2f(y, x + 1);

@@ -1,4 +1,5 @@
-/* Mathematical functions on vectors of float32 (see simd.h): within 2 ulp of the true value,
+/* Mathematical functions on vectors of float32 (see simd.h): within 1 ulp of the true value (tanh
+ * and erf 1.3 without AVX-512, rsqrt 1.5, sigmoid 2) and never further from it than MLX's own;
  * special values as in C's libm, subnormals kept. The common ones are computed in float32, the rest
  * in float64 lanes, which are then right to little more than half an ulp, or (vmath32.h) in pairs
  * of float32. Included by kernel sources only. The polynomials come from tests/golden/fit_vmath.py.
@@ -50,16 +51,17 @@ V_INLINE vf vf_exp(vf x) {
 #endif
 }
 
-/* 1 / (1 + e^-x), with the small side relative to itself. */
+/* 1 / (1 + e^-x), with the small side relative to itself; the other is 1 less that. */
 V_INLINE vf vf_sigmoid(vf x) {
-  vf e = vf_exp(-vf_abs(x));
-  return vf_select(x < 0.f, e, vf_set(1.f)) / (1.f + e);
+  vf e = vf_exp(-vf_abs(x)), small = e / (1.f + e);
+  return vf_select(x < 0.f, small, 1.f - small);
 }
 
 #if defined(__AVX512F__)
 /* Odd functions by polynomials, one for each of 16 pieces of the positive axis, whose coefficients
- * lie in registers: c[0] + t c[1] + ... about the piece's middle. The piece that begins at 0 is the
- * one where c[0] is 0, and there t takes its place; elsewhere t is below c[0]. */
+ * lie in registers: c[0] + t c[1] + ... about a number near the piece's middle at which float32 has
+ * the function's value all but exactly. The piece that begins at 0 is the one where c[0] is 0, and
+ * there t takes its place; elsewhere t is below c[0]. */
 V_INLINE vf vf_pick(const float *table, vi index) {
   return (vf)_mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
 }
@@ -70,36 +72,37 @@ V_INLINE vf vf_piecewise(const float (*c)[16], int count, vi piece, vf t) {
   return vf_fma(p, t, vf_at_least(t, vf_pick(c[0], piece)));
 }
 
-/* Pieces: halves of octaves from 1/8 to 9.02, from where on float32 has 1; two below. */
+/* Pieces: quarters of the octaves of 1 + x, to 9 and beyond, where float32 has 1. */
 static const float tanh_pieces[7][16] = {
-    {0.986614287f, 0.998177886f, 0.999919891f, 0.999998987f, 0.99999994f, 0, 0, 0.108940929f,
-     0.154990733f, 0.215326339f, 0.302709728f, 0.411570042f, 0.554599702f, 0.703905582f,
-     0.848283648f, 0.941375554f},
-    {0.0265922491f, 0.00364088477f, 0.00016046055f, 2.01748071e-06f, 1.65604902e-07f, 0,
-     1.74366147e-11f, 0.988131881f, 0.975977898f, 0.95363456f, 0.908366799f, 0.830610096f,
-     0.692419171f, 0.5045169f, 0.280414879f, 0.113812096f},
-    {-0.0262358524f, -0.00363383605f, -0.000160819109f, -1.9732488e-06f, -1.75216928e-06f, 0,
-     -1.34162201e-08f, -0.107593857f, -0.151307553f, -0.205330804f, -0.274968266f, -0.341793507f,
-     -0.383998394f, -0.355107754f, -0.237872422f, -0.107143797f},
-    {0.017018564f, 0.00241284701f, 0.000105053128f, 1.35850178e-06f, 1.09042567e-07f, 0,
-     -0.333331674f, -0.317800701f, -0.302006125f, -0.273623288f, -0.219529003f, -0.136180744f,
-     -0.0178188793f, 0.0818065926f, 0.108318493f, 0.0629232377f},
-    {-0.00805301592f, -0.00120090612f, -5.11895705e-05f, -7.08674975e-07f, 1.61331864e-05f, 0,
-     -7.57176967e-05f, -0.513167441f, 0.20092769f, 0.0957252309f, 0.156305999f, 0.128793284f,
-     0.13545306f, 0.0566370003f, -0.0125538558f, -0.0233718287f},
-    {0.00288416818f, 0.000486837525f, 2.49249752e-05f, 2.41103152e-07f, 2.97733056e-08f, 0,
-     0.134900287f, 0.660876155f, 0.224164933f, 0.0491414107f, 0.0401631854f, -0.00443982985f,
-     -0.0560593307f, -0.0586360097f, -0.0195983257f, 0.00356100011f},
-    {-0.000693979266f, -0.000149975313f, -9.3938479e-06f, -1.43216297e-07f, -4.1363568e-05f, 0,
-     -0.014980413f, 1580.66479f, -67.5375824f, 21.2410908f, 0.191790387f, 6.92980433f,
-     0.0663860813f, 0.189590678f, 0.0148323039f, 0.000596834871f},
+    {0.847924232f, 0.94115299f, 0.978088081f, 0.991791785f, 0.998189509f, 0.999754786f,
+     0.999966502f, 0.99999547f, 0.999999881f, 1.f, 0, 0, 0, 0.358432412f, 0.554673553f,
+     0.703977227f},
+    {0.281024396f, 0.114230998f, 0.0433437042f, 0.0163490586f, 0.00361777097f, 0.000490376959f,
+     6.69959263e-05f, 9.06007972e-06f, 2.37942487e-07f, 0, 0, 0, 5.32984679e-09f, 0.871526182f,
+     0.692337275f, 0.504416049f},
+    {-0.238287598f, -0.107508861f, -0.0423939489f, -0.0162148587f, -0.00361121492f,
+     -0.000490256702f, -6.69931542e-05f, -9.05997422e-06f, -2.39780746e-07f, 0, 0, 0,
+     -1.55693067e-06f, -0.312383235f, -0.384021163f, -0.355097413f},
+    {0.108389221f, 0.0631119907f, 0.0270174313f, 0.0106317196f, 0.00239650579f, 0.00032633642f,
+     4.46117665e-05f, 6.03350099e-06f, 1.63174803e-07f, 0, 0, 0, -0.333259553f, -0.178536177f,
+     -0.0177822448f, 0.0818441808f},
+    {-0.0124560203f, -0.0235585757f, -0.0122948214f, -0.0051399488f, -0.00118955062f,
+     -0.000162990546f, -2.23083225e-05f, -3.01733553e-06f, -7.12469514e-08f, 0, 0, 0,
+     -0.00128289044f, 0.168119475f, 0.137860835f, 0.060751576f},
+    {-0.0197948888f, 0.00345812505f, 0.00397132989f, 0.00192844984f, 0.000487199461f,
+     6.78455399e-05f, 9.30390888e-06f, 1.25884173e-06f, 2.6168065e-08f, 0, 0, 0, 0.143485978f,
+     0.0186277851f, -0.054176487f, -0.0587715432f},
+    {0.0150639694f, 0.00209911889f, -0.000715986709f, -0.000546668714f, -0.000157612696f,
+     -2.26028769e-05f, -3.08438098e-06f, -4.17835082e-07f, -2.32180035e-08f, 0, 0, 0, -0.037566632f,
+     -0.0691838041f, -0.0236388072f, 0.0130484449f},
 };
-static const float tanh_middles[16] = {2.5f,   3.5f,      5.0625f,  7.25f,    8.5f,    0,
-                                       0,      0.109375f, 0.15625f, 0.21875f, 0.3125f, 0.4375f,
-                                       0.625f, 0.875f,    1.25f,    1.75f};
+static const float tanh_middles[16] = {
+    1.24871969f, 1.74804819f,  2.25142765f,  2.7458272f,  3.50319934f, 4.50320292f,
+    5.49858046f, 6.49897194f,  8.31776619f,  9.f,         0,           0,
+    0,           0.375086069f, 0.625106633f, 0.875141978f};
 V_INLINE vf vf_tanh(vf x) {
   vf a = vf_at_most(vf_abs(x), vf_set(9.02f));
-  vi piece = (vi)vf_at_least(a, vf_set(0x1p-4f)) >> 22;
+  vi piece = (vi)(a + 1.f) >> 21;
   vf t = a - vf_pick(tanh_middles, piece);
   return vf_copysign(vf_piecewise(tanh_pieces, 7, piece, t), x);
 }
@@ -131,40 +134,60 @@ V_INLINE vf vf_log(vf x) {
   vf p = VF_POLY(f, 0.333333126f, -0.250000096f, 0.200021187f, -0.166679957f, 0.142195509f,
                  -0.124055914f, 0.118881746f, -0.116756413f, 0.0674660124f);
   vf ff = f * f;
-  vf y = vf_fma(f * ff, p, k * -2.12194440e-4f);
-  y = vf_fma(vf_set(-0.5f), ff, y);
-  y = vf_fma(k, vf_set(0.693359375f), f + y);
+  vf rest = vf_fma(f * ff, p, k * -2.12194440e-4f);
+  vf octaves = k * 0.693359375f, sum = octaves + f; /* the product is exact */
+  vf y = vf_fma(-0.5f * f, f, sum);
+  y += ((octaves - sum) + f) + vf_fma(-0.5f * f, f, sum - y) + rest;
   y = vf_select(x < INFINITY, y, x);
   vf edge = vf_select(x == 0.f, vf_set(-INFINITY), vf_set(NAN));
   return vf_select(x > 0.f, y, edge);
 }
 #endif
 
-/* r = x - n pi/2 with |r| <= pi/4 and n whole, for |x| <= VF_TRIG_MAX. */
+/* What rounding took from product = a b. */
+V_INLINE vf vf_product_rest(vf a, vf b, vf product) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return vf_fma(a, b, -product);
+#else
+  return vf_join(vd_low(a) * vd_low(b) - vd_low(product),
+                 vd_high(a) * vd_high(b) - vd_high(product));
+#endif
+}
+
+/* r + *low = x - n pi/2 with |r| <= pi/4 and n whole, for |x| <= VF_TRIG_MAX; q ends as n does. */
 #define VF_TRIG_MAX 131072.f
-V_INLINE vf vf_reduce(vf x, vf *n) {
-  *n = vf_rint(x * 0.636619772f);
+V_INLINE vf vf_reduce(vf x, vi *q, vf *low) {
+  vf whole = vf_fma(x, vf_set(0.636619772f), vf_set(0x1.8p23f)), n = whole - 0x1.8p23f;
+  *q = (vi)whole;
 #if defined(__FMA__) || defined(__aarch64__)
   /* pi/2 in three float32: the first product and difference are exact. */
-  vf r = vf_fma(*n, vf_set(-1.57079637f), x);
-  r = vf_fma(*n, vf_set(4.37113883e-8f), r);
-  return vf_fma(*n, vf_set(1.71512449e-15f), r);
+  vf first = vf_fma(n, vf_set(-1.57079637f), x), second = n * 4.37113883e-8f, r = first + second;
+  *low = vf_fma(n, vf_set(1.71512449e-15f), vf_fma(n, vf_set(4.37113883e-8f), -second));
+  *low += (first - r) + second;
+  return r;
 #else
   /* pi/2 as 29 + 53 bits: the first product and difference are exact. */
 #define REDUCE(x, n) (((x) - (n)*1.5707963267341256) - (n)*6.0771005065061922e-11)
-  return vf_join(REDUCE(vd_low(x), vd_low(*n)), REDUCE(vd_high(x), vd_high(*n)));
+  vd a = REDUCE(vd_low(x), vd_low(n)), b = REDUCE(vd_high(x), vd_high(n));
 #undef REDUCE
+  vf r = vf_join(a, b);
+  *low = vf_join(a - vd_low(r), b - vd_high(r));
+  return r;
 #endif
 }
 
 /* sin(x + quadrant * pi/2) */
 V_INLINE vf vf_sin_from(vf x, int quadrant) {
-  vf n, r = vf_reduce(x, &n), z = r * r;
-  vi q = __builtin_convertvector(vf_select(vf_abs(n) <= 0x1p20f, n, vf_set(0)), vi) + quadrant;
+  vi q;
+  vf low, r = vf_reduce(x, &q, &low), z = r * r;
+  q += quadrant;
   vf s = VF_POLY(z, -0.166666666f, 0.00833332899f, -0.000198392105f, 2.71715905e-06f);
-  s = vf_fma(r * z, s, r);
+  s = r + vf_fma(r * z, s, low);
   vf c = VF_POLY(z, 0.0416666666f, -0.00138888831f, 2.47993483e-05f, -2.71966659e-07f);
-  c = vf_fma(z * z, c, vf_fma(z, vf_set(-0.5f), vf_set(1.f)));
+  /* 1 - r^2 / 2 in two parts */
+  vf half = vf_fma(z, vf_set(-0.5f), vf_set(1.f)), rest = vf_fma(z, vf_set(-0.5f), 1.f - half);
+  rest = vf_fma(vf_product_rest(r, r, z), vf_set(-0.5f), vf_fma(-r, low, rest));
+  c = half + vf_fma(z * z, c, rest);
   vf y = vf_select((q & 1) != 0, c, s);
   y = (vf)((vi)y ^ ((q & 2) << 30));
   if (!quadrant) y = vf_select(x == 0.f, x, y); /* -0 */
@@ -178,32 +201,39 @@ V_INLINE vf vf_sin(vf x) { return vf_sin_from(x, 0); }
 V_INLINE vf vf_cos(vf x) { return vf_sin_from(x, 1); }
 
 #if defined(__AVX512F__)
-/* Pieces: 1/4 wide, about multiples of it, until 3.875, from where on it is 1 within an ulp. */
-static const float erf_pieces[6][16] = {
-    {0, 0.276326388f, 0.520499885f, 0.711155653f, 0.842700779f, 0.92290014f, 0.966105163f,
-     0.986671686f, 0.995322287f, 0.998537302f, 0.999593019f, 0.999899387f, 0.999977887f,
-     0.999995708f, 0.999999285f, 0.999999881f},
-    {0.128379166f, 1.06001425f, 0.87878269f, 0.642931044f, 0.415107489f, 0.236521125f, 0.118930288f,
-     0.0527749956f, 0.0206669848f, 0.00714231888f, 0.00217828434f, 0.000586277223f, 0.000139253054f,
-     2.91890246e-05f, 5.39942675e-06f, 9.6942972e-07f},
-    {3.11222522e-07f, -0.264998943f, -0.439388603f, -0.482204586f, -0.4151012f, -0.29565984f,
-     -0.178406075f, -0.0923648924f, -0.041345235f, -0.0160793103f, -0.00543089909f, -0.0016167711f,
-     -0.000406076462f, -0.000100542595f, -3.30282019e-05f, 5.54929193e-06f},
-    {-0.376142591f, -0.309194684f, -0.146496072f, 0.0267905761f, 0.13836889f, 0.167534903f,
-     0.138752848f, 0.0901580602f, 0.048223488f, 0.0217246674f, 0.00835000165f, 0.00276031275f,
-     0.000789051352f, 0.000195788933f, 4.2288164e-05f, 1.17181626e-05f},
-    {0.000293469231f, 0.126088426f, 0.182141006f, 0.150667325f, 0.0688553825f, -0.00529184798f,
-     -0.0436208919f, -0.0474117659f, -0.033722043f, -0.0185508989f, -0.00960659236f,
-     -0.00299759745f, -0.00179791474f, 6.9944319e-05f, 0.000828500371f, -0.00061051501f},
-    {0.110955045f, 0.080910027f, 0.00913502648f, -0.0529673286f, -0.0688953102f, -0.0470779054f,
-     -0.0149857337f, 0.00648452016f, 0.0130062178f, 0.0106406612f, 0.0061307475f, 0.0027705722f,
-     0.00102563808f, 0.000317718863f, 8.34754464e-05f, -0.000480987597f},
+/* Pieces: quarters, to 4; from 3.92 on float32 has 1. */
+static const float erf_pieces[7][16] = {
+    {0, 0.404160529f, 0.622852802f, 0.784321487f, 0.888953447f, 0.947844386f, 0.978395462f,
+     0.992061853f, 0.997394204f, 0.9992221f, 0.999797225f, 0.999951482f, 0.999990106f, 0.999998152f,
+     0.999999702f, 0.99999994f},
+    {0.128379166f, 0.980320096f, 0.763984442f, 0.524313688f, 0.317001224f, 0.171254784f,
+     0.0806291103f, 0.0332764387f, 0.0121356379f, 0.00398254115f, 0.00113421562f, 0.000294041209f,
+     6.47439956e-05f, 1.29708178e-05f, 2.23682378e-06f, 4.71508116e-07f},
+    {-5.0501302e-07f, -0.367663652f, -0.477102071f, -0.459020793f, -0.35719046f, -0.235148787f,
+     -0.130973995f, -0.0624648258f, -0.025836058f, -0.00946355797f, -0.00297990115f,
+     -0.000844699738f, -0.000202327836f, -4.37436756e-05f, -8.10548772e-06f, -1.80699226e-06f},
+    {-0.37609449f, -0.234846741f, -0.0560329743f, 0.0931315199f, 0.162647009f, 0.158171132f,
+     0.11496079f, 0.0670793355f, 0.0326241516f, 0.0136643611f, 0.00484114094f, 0.00151960179f,
+     0.00039988893f, 9.40056198e-05f, 1.88303366e-05f, 4.46056401e-06f},
+    {-0.000612347329f, 0.166590512f, 0.176527694f, 0.112238765f, 0.0274302606f, -0.0302087832f,
+     -0.0497110412f, -0.042138204f, -0.0261162035f, -0.0130806509f, -0.00536623411f,
+     -0.00190137909f, -0.000557365245f, -0.000143973128f, -3.14317076e-05f, -7.96919176e-06f},
+    {0.117899537f, 0.0453819595f, -0.0269354507f, -0.0667764097f, -0.0608689152f, -0.0309813712f,
+     -0.00234005856f, 0.0113854082f, 0.0124017596f, 0.00833845045f, 0.00420558406f, 0.00174341374f,
+     0.000583814632f, 0.000168753613f, 4.07121952e-05f, 1.08297199e-05f},
+    {-0.0189924985f, -0.049733378f, -0.0411772393f, -0.0103718173f, 0.0154699394f, 0.0221666563f,
+     0.014369837f, 0.00414882414f, -0.00178777811f, -0.0030990201f, -0.00224458543f,
+     -0.00114632386f, -0.000458084396f, -0.00014858591f, -3.99768069e-05f, -9.46360706e-06f},
 };
+static const float erf_middles[16] = {0,           0.375044495f, 0.62449187f, 0.875469804f,
+                                      1.12677944f, 1.37309325f,  1.62440073f, 1.87714887f,
+                                      2.1289413f,  2.37626123f,  2.62727928f, 2.8727293f,
+                                      3.12503648f, 3.37247586f,  3.62370515f, 3.8325069f};
 V_INLINE vf vf_erf(vf x) {
-  vf a = vf_at_most(vf_abs(x), vf_set(0x1.effffep1f));
-  vf whole = a + 0x1p21f; /* whose last bits count quarters */
-  vf t = a - (whole - 0x1p21f);
-  return vf_copysign(vf_piecewise(erf_pieces, 6, (vi)whole, t), x);
+  vf a = vf_at_most(vf_abs(x), vf_set(3.99f));
+  vi piece = (vi)(a + 4.f) >> 19;
+  vf t = a - vf_pick(erf_middles, piece);
+  return vf_copysign(vf_piecewise(erf_pieces, 7, piece, t), x);
 }
 #else
 V_INLINE vf vf_erf(vf x) {

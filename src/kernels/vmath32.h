@@ -186,7 +186,10 @@ V_INLINE vf v32_log_sum(const v32_base *b, vf k, vi step, vf r, vf r_low) {
   if (b->unit_low != 0) low = vf_fma(k, vf_set(b->unit_low), low);
   vf p = vf_horner(r, b->p, 4);
   p = b->factor_low != 0 ? vf_fma(r, p, vf_set(b->factor_low)) : r * p;
-  return sum + vf_fma(r, vf_set(b->factor), vf_fma(r, p, low));
+  const vf factor = vf_set(b->factor);
+  vf high = vf_fma(r, factor, sum);
+  vf left = (vf)_mm512_max_ps((__m512)(sum - high), (__m512)vf_set(-1.f)); /* no inf - inf */
+  return high + (vf_fma(r, factor, left) + vf_fma(r, p, low));
 }
 V_INLINE vf v32_log_base(const v32_base *b, vf x) {
   vf k, c, r;
@@ -320,8 +323,11 @@ V_INLINE vf v32_sinh(vf x) {
   return vf_copysign(v32_blend(V32_WHERE(a, LT_OQ, vf_set(1.f)), near, far), x);
 }
 V_INLINE vf v32_cosh(vf x) {
-  vf low, half = v32_half_exp(vf_abs(x), &low), e, sum = v32_sum(half, v32_quarter(half), &e);
-  return v32_blend(V32_WHERE(half, EQ_OQ, vf_set(INFINITY)), half, sum + (e + low));
+  vf low, half = v32_half_exp(vf_abs(x), &low), quarter = v32_quarter(half), e;
+  vf sum = v32_sum(half, quarter, &e), inverse = 4.f * quarter;
+  e += vf_fma(vf_fma(-half, inverse, vf_set(1.f)), quarter, low); /* and the quarter's own rest */
+  e = vf_fma(-inverse * quarter, low, e);
+  return v32_blend(V32_WHERE(half, EQ_OQ, vf_set(INFINITY)), half, sum + e);
 }
 
 /* ---- trigonometric functions ---- */

@@ -7,6 +7,8 @@
 
 #include "kernels/vmath.h"
 
+#include <stdbool.h>
+
 #if defined(__AVX512F__)
 
 /* What vd_step_log approximates, in two parts: the high ones are multiples of 2^-42, so that their
@@ -75,54 +77,91 @@ V_INLINE vd v64_scale(vd x, vd power) { return (vd)_mm512_scalef_pd((__m512d)x, 
 
 /* e^(x + x_low) = 2^floor(power) (step + low) e^(r + r_low) for |x| < 2^20; r^2 times the result
  * makes e^r of 1 + r. */
-V_INLINE vd v64_exp_reduce(vd x, vd x_low, vd *r, vd *r_low, vd *step, vd *low, vd *power) {
+V_INLINE vd v64_exp_reduce(vd x, vd x_low, vd *r, vd *r_low, vd *step, vd *low, vd *power,
+                           bool longer) {
   vd whole = vd_fma(x, vd_set(16 * 0x1.71547652b82fep+0), vd_set(VD_WHOLE)), n = whole - VD_WHOLE;
   vd near = vd_fma(n, vd_set(-LN2_HIGH / 16), x);
   *r = vd_fma(n, vd_set(-LN2_LOW / 16), near) + x_low;
-  *r_low = vd_fma(n, vd_set(-LN2_LOW / 16), near - *r);
+  *r_low = vd_fma(n, vd_set(-LN2_LOW / 16), near - *r) + x_low;
   *step = vd_pick(step_exp_high, (vul)whole);
   *low = vd_pick(step_exp_low, (vul)whole);
   *power = n * 0.0625;
+  if (longer)
+    return VD_POLY(*r, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320);
   return VD_POLY(*r, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040);
 }
 
-/* e^(x + low) 2^shift; beyond |x| = 750 the sign alone matters. */
-V_INLINE vd v64_exp_shifted(vd x, vd x_low, double shift) {
-  vd r, r_low, step, low, power;
-  x = vd_at_most(vd_at_least(x, vd_set(-750)), vd_set(750));
-  vd p = v64_exp_reduce(x, x_low, &r, &r_low, &step, &low, &power);
-  p = vd_fma(r * r, p, r);
-  return v64_scale(step + vd_fma(step, p, low), power + shift);
-}
-V_INLINE vd v64_exp(vd x) { return v64_exp_shifted(x, vd_set(0), 0); }
+V_INLINE vd v64_exp_clamp(vd x) { return vd_at_most(vd_at_least(x, vd_set(-750)), vd_set(750)); }
 
-/* Near 0 what is left of step - 1 is no larger than step r, whose rounding counts. */
-V_INLINE vd v64_expm1(vd x) {
-  vd r, r_low, step, low, power, y = vd_at_most(vd_at_least(x, vd_set(-750)), vd_set(750));
-  vd p = v64_exp_reduce(y, vd_set(0), &r, &r_low, &step, &low, &power);
+/* e^x; beyond |x| = 750 the sign alone matters. */
+V_INLINE vd v64_exp(vd x) {
+  vd r, r_low, step, low, power;
+  vd p = v64_exp_reduce(v64_exp_clamp(x), vd_set(0), &r, &r_low, &step, &low, &power, false);
+  p = vd_fma(r * r, p, r);
+  return v64_scale(step + vd_fma(step, p, low), power);
+}
+/* e^(x + x_low) 2^shift in two parts. */
+V_INLINE vd v64_exp_parts(vd x, vd x_low, double shift, vd *rest) {
+  vd r, r_low, step, low, power;
+  vd p = v64_exp_reduce(v64_exp_clamp(x), x_low, &r, &r_low, &step, &low, &power, true);
+  p = r + vd_fma(r * r, p, r_low);
+  vd more = vd_fma(step, p, low), high = step + more;
+  *rest = v64_scale((step - high) + more, power + shift);
+  return v64_scale(high, power + shift);
+}
+
+/* In two parts, up to 40. Near 0 what is left of step - 1 is no larger than step r, whose rounding
+ * counts. */
+V_INLINE vd v64_expm1_parts(vd x, vd *rest) {
+  vd r, r_low, step, low, power, y = v64_exp_clamp(x);
+  vd p = v64_exp_reduce(y, vd_set(0), &r, &r_low, &step, &low, &power, true);
   vd far = v64_scale(step + vd_fma(step, vd_fma(r * r, p, r), low), power);
   step = v64_scale(step, power);
   low = v64_scale(low, power);
   vd high = step - 1, lost = vd_select(step > 1, (step - high) - 1, step - (high + 1));
   vd linear = step * r, linear_low = vd_fma(step, r_low, vd_fma(step, r, -linear));
   vd sum = high + linear, sum_low = (high - sum) + linear;
-  sum += sum_low + (lost + linear_low + vd_fma(linear * r, p, low));
-  y = vd_select(x > 40, far, sum);
+  sum_low += lost + linear_low + vd_fma(linear * r, p, vd_fma(low, r, low));
+  vd near = sum + sum_low;
+  *rest = (sum - near) + sum_low;
+  y = vd_select(x > 40, far, near);
   return vd_select(x == 0, x, y);
 }
+V_INLINE vd v64_expm1(vd x) {
+  vd rest;
+  return v64_expm1_parts(x, &rest);
+}
 
+/* 1 / x to 2^-27, where neither is subnormal; what it leaves of a quotient is divided by it again.
+ */
+V_INLINE vd v64_inverse(vd x) {
+  vd guess = (vd)_mm512_rcp14_pd((__m512d)x);
+  return vd_fma(vd_fma(-x, guess, vd_set(1)), guess, guess);
+}
+/* (t + t_low) / (t + whole) in two parts, for a positive whole number. */
+V_INLINE vd v64_share(vd t, vd t_low, double whole, vd *rest) {
+  vd d = t + whole, d_low = t - (d - whole), inverse = v64_inverse(d), q = t * inverse;
+  *rest = (vd_fma(-q, d, t) + vd_fma(-q, d_low + t_low, t_low)) * inverse;
+  return q;
+}
 V_INLINE vd v64_tanh(vd x) {
-  vd t = v64_expm1(2 * vd_at_most(vd_abs(x), vd_set(22)));
-  return vd_copysign(t / (t + 2), x);
+  vd low, rest, t = v64_expm1_parts(2 * vd_at_most(vd_abs(x), vd_set(20)), &low);
+  vd q = v64_share(t, low, 2, &rest);
+  return vd_copysign(q + rest, x);
 }
 V_INLINE vd v64_sinh(vd x) {
-  vd a = vd_abs(x), t = v64_expm1(vd_at_most(a, vd_set(30)));
-  vd near = 0.5 * (t + t / (t + 1)), far = v64_exp_shifted(a, vd_set(0), -1);
+  vd a = vd_abs(x), low, rest, unused, t = v64_expm1_parts(vd_at_most(a, vd_set(30)), &low);
+  vd q = v64_share(t, low, 1, &rest), sum = t + q;
+  vd near = 0.5 * (sum + (((t - sum) + q) + (low + rest)));
+  vd far = v64_exp_parts(a, vd_set(0), -1, &unused);
   return vd_copysign(vd_select(a < 22, near, far), x);
 }
+/* With half of e^|x| = h + low, 1 / (4 (h + low)) changes by slope - 1 of what `low` does. */
 V_INLINE vd v64_cosh(vd x) {
-  vd half = v64_exp_shifted(vd_abs(x), vd_set(0), -1);
-  return half + 0.25 / half;
+  vd low, half = v64_exp_parts(vd_abs(x), vd_set(0), -1, &low), q = 0.25 / half, sum = half + q;
+  vd slope = vd_fma(-4 * q, q, vd_set(1)), q_low = vd_fma(-q, half, vd_set(0.25)) * (4 * q);
+  vd y = sum + (((half - sum) + q) + vd_fma(slope, low, q_low));
+  return vd_select(half == (double)INFINITY, half, y);
 }
 V_INLINE vd v64_sigmoid(vd x) {
   vd e = v64_exp(-vd_abs(x));
@@ -200,30 +239,39 @@ V_INLINE vd v64_log10(vd x) {
   return v64_log_scaled(x, 0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57);
 }
 
-/* log(1 + x) for -1 < x < inf */
-V_INLINE vd v64_log1p_inside(vd x) {
-  vd u = 1 + x, v = u - 1, below = (1 - (u - v)) + (x - v);
+/* log(1 + x + low) for -1 < x < inf */
+V_INLINE vd v64_log1p_inside(vd x, vd low) {
+  vd u = 1 + x, v = u - 1, below = ((1 - (u - v)) + (x - v)) + low;
   return v64_log_inside(u, below, vd_set(0));
 }
 V_INLINE vd v64_log1p(vd x) {
-  vd y = v64_log_edges(1 + x, vd_select(x > -1, v64_log1p_inside(x), x));
+  vd y = v64_log_edges(1 + x, vd_select(x > -1, v64_log1p_inside(x, vd_set(0)), x));
   return vd_select(x == 0, x, y);
+}
+/* log(1 + a + b), a >= b >= 0 */
+V_INLINE vd v64_log1p_sum(vd a, vd b) {
+  vd sum = a + b;
+  return v64_log1p_inside(sum, (a - sum) + b);
 }
 
 V_INLINE vd v64_arcsinh(vd x) {
   vd a = vd_abs(x), b = vd_at_most(a, vd_set(0x1p30)), bb = b * b;
-  vd near = v64_log1p_inside(b + bb / (1 + vd_sqrt(bb + 1))), far = v64_log(a) + M_LN2;
+  vd near = v64_log1p_sum(b, bb / (1 + vd_sqrt(bb + 1))), far = v64_log(a) + M_LN2;
   return vd_copysign(vd_select(x == 0, a, vd_select(a < 0x1p28, near, far)), x);
 }
 V_INLINE vd v64_arccosh(vd x) {
-  vd t = vd_at_most(x, vd_set(0x1p30)) - 1;
-  vd near = v64_log1p_inside(t + vd_sqrt(t * (t + 2))), far = v64_log(x) + M_LN2;
+  vd t = vd_at_most(x, vd_set(0x1p30)) - 1, square = t * (t + 2);
+  /* The root is that of t^2 + 2 t in two parts. */
+  vd low = vd_fma(t, t, 2 * t - square), root = vd_sqrt(square);
+  root += (vd_fma(-root, root, square) + low) * 0.5 / root;
+  vd near = v64_log1p_sum(root, t), far = v64_log(x) + M_LN2;
   vd y = vd_select(t == 0, t, vd_select(x < 0x1p28, near, far));
   return vd_select(x >= 1, y, vd_set(NAN));
 }
 V_INLINE vd v64_arctanh(vd x) {
-  vd a = vd_abs(x), t = 2 * a / (1 - a);
-  vd y = vd_select(a == 0, a, 0.5 * v64_log1p_inside(t));
+  vd a = vd_abs(x), d = 1 - a, d_low = (1 - d) - a, inverse = v64_inverse(d), t = 2 * a / d;
+  vd low = (vd_fma(-t, d, 2 * a) - t * d_low) * inverse;
+  vd y = vd_select(a == 0, a, 0.5 * v64_log1p_inside(t, low));
   y = vd_select(a < 1, y, vd_select(a == 1, vd_set(INFINITY), vd_set(NAN)));
   return vd_copysign(y, x);
 }
@@ -236,7 +284,7 @@ V_INLINE vd v64_power(vd x, vd y) {
   v64_log_parts(x, vd_set(0), vd_set(0), &high, &low);
   vd product = y * high, rest = vd_fma(y, high, -product) + y * low;
   vl inside = vd_abs(product) < 750;
-  vd z = v64_exp_shifted(product, vd_select(inside, rest, vd_set(0)), 0);
+  vd unused, z = v64_exp_parts(product, vd_select(inside, rest, vd_set(0)), 0, &unused);
   vl plain = (x >= 0x1p-1022) & (x < (double)INFINITY) & (vd_abs(y) < (double)INFINITY);
   if (__builtin_expect(_mm512_movepi64_mask((__m512i)plain) != 0xff, 0))
     for (int i = 0; i < VW / 2; i++)

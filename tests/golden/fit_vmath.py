@@ -97,7 +97,7 @@ fit("erf: log(1 - erf(t)) = -t + t p(t), 0.92 < t < 4", lambda t: (np.log(erfc(t
     lambda t: t * erfc(t) / (1 - erfc(t)), digits=9)
 
 
-def pieces(name, f, bounds, degree, lift=lambda t, last: 0):
+def pieces(name, f, bounds, degree):
     """f(c + t) = c0 + t (c1 + t (...)) on each of the pieces (c, lo, hi), whose coefficients are
     rounded to float32 one after the other, what is left being fitted anew. About c = 0 it is
     f - t that is fitted."""
@@ -105,7 +105,7 @@ def pieces(name, f, bounds, degree, lift=lambda t, last: 0):
     for c, lo, hi in bounds:
         t = (lo + hi) / 2 - c + (hi - lo) / 2 * np.cos(np.pi * (np.arange(800) + 0.5) / 800)
         h, whole = np.abs(t).max(), f(c + t)
-        left = whole - t if c == 0 else whole + lift(t, hi == bounds[-1][2])
+        left = whole - t if c == 0 else whole
         s = 2.0**24 / whole if c == 0 else 1 / np.spacing(whole.astype(np.float32)).astype(float)
         coefficients = [0.0] if c == 0 else []
         for first in range(len(coefficients), degree + 1):
@@ -128,12 +128,37 @@ def pieces(name, f, bounds, degree, lift=lambda t, last: 0):
         print("    " + ", ".join(f"{v:.9g}" for v in row))
 
 
-quarter = [(j / 4, max(j / 4 - 0.125, 0), j / 4 + 0.125) for j in range(16)]
-pieces("erf in pieces", erf, quarter, 5, lambda t, last: 2.2e-8 * (t + 0.125) * 4 * last)
-halves = [(2.0**e * (1 + h / 2), 2.0**e * (1.5 + h / 2)) for e in range(-4, 4) for h in (0, 1)][:-1]
-middles = {0.0625: 0, 4: 5.0625, 6: 7.25, 8: 8.5}  # from 6 on t must be below tanh of the middle
-pieces("tanh in pieces, from 0 and 0.09375", np.tanh,
-       [(middles.get(lo, (lo + hi) / 2), 0 if lo == 0.0625 else lo, min(hi, 9.02)) for lo, hi in halves], 6)
+def lucky(f, near, width):
+    """The float32 about there at which f is nearest to a float32."""
+    start = np.float32(near).view(np.int32)
+    x = np.arange(start - 20000, start + 20000, dtype=np.int32).view(np.float32).astype(np.float64)
+    x = x[np.abs(x - near) <= width]
+    y = f(x)
+    return float(x[np.abs(y - y.astype(np.float32)).argmin()])
+
+
+def print_middles(bounds):
+    print("  middles: " + ", ".join(f"{c:.9g}" for c, _, _ in bounds))
+
+
+# Of the last quarter's values float32 has one.
+middles = [0] + [lucky(erf, j / 4 + 0.125, 0.004) for j in range(1, 15)] + [lucky(erf, 3.832, 0.004)]
+quarter = [(c, j / 4, j / 4 + 0.25) for j, c in enumerate(middles)]
+pieces("erf in pieces", erf, quarter, 6)
+print_middles(quarter)
+
+
+def tanh_pieces():
+    """Quarters of the octaves of 1 + x; beyond 9.1 float32 has 1."""
+    for octave in (0, 1, 2, 3):
+        for quarter in range(4 if octave < 3 else 2):
+            lo, hi = ((4 + quarter + k) / 4 * 2**octave - 1 for k in (0, 1))
+            middle = {0: 0, 7: 8.3, 9: 9.05}.get(lo, (lo + hi) / 2)  # t must be below tanh of it
+            yield lucky(np.tanh, middle, (hi - lo) / 64) if lo else 0, lo, min(hi, 9.1)
+
+
+pieces("tanh in pieces", np.tanh, list(tanh_pieces()), 6)
+print_middles(tanh_pieces())
 
 # float64 lanes
 fit("exp64: r + r^2 p(r) = expm1(r)", lambda r: (np.expm1(X(r)) - r) / X(r) ** 2, -h, h, 7, lambda r: r)
