@@ -159,9 +159,12 @@ static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, vo
 
 static int64_t round_up(int64_t n, int64_t step) { return pieces(n, step) * step; }
 
-/* Blocks of k of even depth: a short last one would waste the tiles' loading and storing. */
+/* Blocks of k of even depth: a short last one would waste the tiles' loading and storing. Complex
+ * numbers add two products each to a sum: it takes half as many at a time as others, or fewer, and
+ * so rounds no more. */
 static int64_t depth_for(const job *j) {
-  int64_t most = j->sizes.pairs ? 2 * j->sizes.depth : j->sizes.depth / j->twofold;
+  int64_t most = j->sizes.pairs ? 2 * j->sizes.depth : j->sizes.depth;
+  if (j->twofold > 1) most = least(64, pieces(j->p->k, 2));
   int64_t depth = round_up(pieces(j->p->k, pieces(j->p->k, most)), 4);
   return j->opened ? round_up(depth, j->opened->granule) : depth;
 }
