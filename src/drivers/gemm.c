@@ -21,7 +21,6 @@
 #define STRIP_ROWS 36       /* rows of a up to which b is read panel by panel, each used at once */
 #define STRIP_DEPTH 512     /* of such a panel, which stays in the caches of its core */
 #define SMALL (1 << 16)     /* multiplications not worth a second thread */
-#define IN_PLACE_DEPTH 320  /* of products that read their matrices where they stand */
 #define IN_PLACE_BYTES (384 << 10) /* of b, which stays in the second cache */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -471,10 +470,11 @@ static void write_scaled(const mx_gemm_product *p) {
   }
 }
 
-/* Small products read both matrices where they stand: b, in rows, from the second cache. */
+/* Small products read b where it stands, in rows, from the second cache. */
 static bool reads_in_place(const mx_gemm_product *p, const mx_gemm_sizes *sizes) {
   return is_plain(p) && p->b_column == 1 && p->n >= sizes->nr && p->m >= sizes->low &&
-         p->k <= IN_PLACE_DEPTH && p->k * p->n * (int64_t)mx_dtype_size(p->dtype) <= IN_PLACE_BYTES;
+         p->k <= MX_GEMM_IN_PLACE_DEPTH &&
+         p->k * p->n * (int64_t)mx_dtype_size(p->dtype) <= IN_PLACE_BYTES;
 }
 
 static void run_in_place(void *context, int64_t begin, int64_t end) {

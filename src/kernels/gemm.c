@@ -39,7 +39,17 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #define MIDDLE (2 * LOW)
 #define HIGH (3 * LOW)
 
+/* sum += factor * row, of vectors, in the form that keeps the sum in its register: left to choose,
+ * GCC moves and spills some. */
+#if defined(__FMA__)
+#define ADD_PRODUCT(sum, factor, row)                                      \
+  if (sizeof(T) == 4)                                                      \
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(factor), "v"(row)); \
+  else                                                                     \
+    __asm__("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(factor), "v"(row))
+#else
 #define ADD_PRODUCT(sum, factor, row) sum += factor * row
+#endif
 #define IN_PLACE
 #define NAME(name) single_##name
 #define T float
@@ -64,9 +74,8 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #undef IN_PLACE
 
 #ifdef __AVX512BF16__
-#define ADD_PRODUCT(sum, factor, row)                                                    \
-  sum = (pairs_vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)((pairs_row){0} + factor), \
-                                       (__m512bh)row)
+#define ADD_PRODUCT(sum, factor, row) \
+  sum = (pairs_vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)factor, (__m512bh)row)
 #define NAME(name) pairs_##name
 #define T int32_t
 #define S float

@@ -60,8 +60,10 @@ typedef struct mx_gemm_block {
   double alpha, beta;
 } mx_gemm_block;
 
-/* out = a b, float32 or float64, where nothing is packed: a of any strides, b and out with adjacent
- * columns. At least nr columns and `low` rows. */
+#define MX_GEMM_IN_PLACE_DEPTH 320
+
+/* out = a b, float32 or float64, where b is not packed: a of any strides, b and out with adjacent
+ * columns. At least nr columns and `low` rows, k at most MX_GEMM_IN_PLACE_DEPTH. */
 typedef struct mx_gemm_plain {
   mx_dtype dtype;
   int64_t m, n, k;

@@ -6,49 +6,54 @@ typedef S NAME(unaligned) __attribute__((vector_size(sizeof(S) * LANES), aligned
 typedef T NAME(row) __attribute__((vector_size(sizeof(T) * LANES)));
 typedef T NAME(unaligned_row) __attribute__((vector_size(sizeof(T) * LANES), aligned(sizeof(T))));
 
-/* How a tile walks: element i of A's column is at a[i * row]; both advance by their steps. What is
+/* How a tile walks: A's panel has `height` numbers a step, B `b_step` from one to the next. What is
  * `ahead` is fetched on the way. */
 typedef struct {
   const T *a, *b, *ahead;
-  int64_t row, a_step, b_step;
+  int64_t height, b_step;
 } NAME(walk);
 
 #define FETCH 4 /* steps to a line that is fetched */
-#define SOON 20 /* turns of so many steps before the end, the tile's own lines are fetched */
+#define LINE ((int64_t)(64 / sizeof(T)))
+#define SOON 6 /* turns of so many steps between fetching the tile's own lines and its end */
 
 /* Adds the product of `rows` rows of A, k deep, and nr columns of B to the tile at c, or stores it.
- * A panel's numbers are `near` each other; else every fourth row has a pointer of its own, so that
- * few registers hold the addresses of all. */
-MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, S *c, int64_t ld,
+ * B may stand `in_place`, its rows any step apart: then nothing is fetched ahead. */
+MICRO_INLINE void NAME(tile)(int rows, bool in_place, int64_t k, NAME(walk) w, S *c, int64_t ld,
                              bool add) {
   NAME(vector) sum[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) sum[i][j] = (NAME(vector)){0};
-  const T *a = w.a, *a4 = a + 4 * w.row, *a8 = a + 8 * w.row, *a12 = a + 12 * w.row, *b = w.b;
-  if (!near) __asm__("" : "+r"(a4), "+r"(a8), "+r"(a12));
-/* No branch within FETCH steps: one that ends on a 32-byte boundary costs Skylakes a tenth. */
+  const T *a = w.a, *b = w.b, *next = b + 8 * w.b_step;
 #define STEP                                                                                       \
   {                                                                                                \
     NAME(row) row[NV];                                                                             \
+    if (in_place) __asm__("" : "+r"(b), "+r"(next)); /* or GCC holds their multiples */            \
     _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) row[j] =                                  \
         *(const NAME(unaligned_row) *)(b + j * LANES);                                             \
-    _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++)                                           \
-        __builtin_prefetch(b + 8 * w.b_step + j * LANES);                                          \
+    _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) __builtin_prefetch(next + j * LANES);     \
     _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) {                                      \
-      T factor = near ? a[i] : (i < 4 ? a : i < 8 ? a4 : i < 12 ? a8 : a12)[i % 4 * w.row];        \
+      NAME(row) factor = a[i] - (NAME(row)){0};                                                    \
       _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) ADD_PRODUCT(sum[i][j], factor, row[j]); \
     }                                                                                              \
-    a += w.a_step, a4 += w.a_step, a8 += w.a_step, a12 += w.a_step, b += w.b_step;                 \
+    a += w.height, b += w.b_step, next += w.b_step;                                                \
   }
-#define TURN                                   \
-  if (near) __builtin_prefetch(w.ahead, 0, 2); \
-  STEP STEP STEP STEP k -= FETCH, w.ahead += 64 / sizeof(T);
-  while (k >= (SOON + 1) * FETCH) { TURN }
-  for (const S *to = c, *last = c + (rows - 1) * ld; k >= FETCH; to = to < last ? to + ld : last) {
+/* No branch within FETCH steps: one that ends on a 32-byte boundary costs Skylakes a tenth. */
+#define TURN STEP STEP STEP STEP k -= FETCH;
+  while (k >= (rows + SOON) * FETCH) {
+    if (!in_place) __builtin_prefetch(w.ahead, 0, 2), w.ahead += LINE;
+    TURN
+  }
+  const S *to = c;
+  for (int i = 0; i < rows && k >= FETCH; i++, to += ld) {
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) __builtin_prefetch(to + j * LANES, 1);
+    TURN
+  }
+  while (k >= FETCH) {
+    if (!in_place) __builtin_prefetch(w.ahead, 0, 2), w.ahead += LINE;
     TURN
   }
 #undef TURN
@@ -68,19 +73,19 @@ MICRO_INLINE void NAME(tile)(int rows, bool near, int64_t k, NAME(walk) w, S *c,
 /* Tiles of four heights, of panels of A with MR rows. */
 static void NAME(micro)(int64_t k, const T *a, const T *b, const T *ahead, S *c, int64_t ld,
                         bool add) {
-  NAME(tile)(MR, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
+  NAME(tile)(MR, false, k, (NAME(walk)){a, b, ahead, MR, NV * LANES}, c, ld, add);
 }
 static void NAME(middle)(int64_t k, const T *a, const T *b, const T *ahead, S *c, int64_t ld,
                          bool add) {
-  NAME(tile)(MIDDLE, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
+  NAME(tile)(MIDDLE, false, k, (NAME(walk)){a, b, ahead, MR, NV * LANES}, c, ld, add);
 }
 static void NAME(high)(int64_t k, const T *a, const T *b, const T *ahead, S *c, int64_t ld,
                        bool add) {
-  NAME(tile)(HIGH, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
+  NAME(tile)(HIGH, false, k, (NAME(walk)){a, b, ahead, MR, NV * LANES}, c, ld, add);
 }
 static void NAME(low)(int64_t k, const T *a, const T *b, const T *ahead, S *c, int64_t ld,
                       bool add) {
-  NAME(tile)(LOW, true, k, (NAME(walk)){a, b, ahead, 1, MR, NV * LANES}, c, ld, add);
+  NAME(tile)(LOW, false, k, (NAME(walk)){a, b, ahead, MR, NV * LANES}, c, ld, add);
 }
 
 /* The lowest tile that holds so many rows. */
@@ -96,31 +101,34 @@ static void NAME(panel)(int64_t rows, int64_t k, const T *a, const T *b, const T
 static __attribute__((unused)) void NAME(strip)(int64_t k, int rows, const T *a, const T *b, S *c,
                                                 bool add) {
   const int64_t ld = NV * LANES;
-  const NAME(walk) w = {a, b, a, 1, rows, ld};
+  const NAME(walk) w = {a, b, a, rows, ld};
   if (rows == LOW)
-    NAME(tile)(LOW, true, k, w, c, ld, add);
+    NAME(tile)(LOW, false, k, w, c, ld, add);
   else if (rows == MIDDLE)
-    NAME(tile)(MIDDLE, true, k, w, c, ld, add);
+    NAME(tile)(MIDDLE, false, k, w, c, ld, add);
   else if (rows == HIGH)
-    NAME(tile)(HIGH, true, k, w, c, ld, add);
+    NAME(tile)(HIGH, false, k, w, c, ld, add);
   else
     NAME(micro)(k, a, b, a, c, ld, add);
 }
 
 #ifdef IN_PLACE
-/* Rows [i, i + rows) of a product in place: where the last columns are fewer than a tile's, it
- * begins earlier. */
+/* Rows [i, i + rows) of a product with b in place: where the last columns are fewer than a tile's,
+ * it begins earlier. */
 MICRO_INLINE void NAME(rows_in_place)(int rows, const mx_gemm_plain *p, int64_t i) {
+  T panel[MR * MX_GEMM_IN_PLACE_DEPTH];
+  mx_gemm_source s = {.data = (const T *)p->a + i * p->a_row,
+                      .dtype = p->dtype,
+                      .count = rows,
+                      .k = p->k,
+                      .stride = p->a_row,
+                      .k_stride = p->a_step};
+  MX_KERNEL(gemm_pack)(&s, rows, 0, 1, true, panel);
+  NAME(walk) w = {.a = panel, .height = rows, .b_step = p->b_step};
   for (int64_t j = 0; j < p->n; j += NV * LANES) {
     int64_t column = p->n - j < NV * LANES ? p->n - NV * LANES : j;
-    NAME(walk)
-    w = {(const T *)p->a + i * p->a_row,
-         (const T *)p->b + column,
-         NULL,
-         p->a_row,
-         p->a_step,
-         p->b_step};
-    NAME(tile)(rows, false, p->k, w, (T *)p->out + i * p->out_row + column, p->out_row, false);
+    w.b = (const T *)p->b + column;
+    NAME(tile)(rows, true, p->k, w, (T *)p->out + i * p->out_row + column, p->out_row, false);
   }
 }
 
@@ -191,7 +199,7 @@ static void NAME(edge)(const mx_gemm_block *d, const T *a, const T *b, const T *
  * them fetch A's next, the rest what is there already. */
 static void NAME(block)(const mx_gemm_block *d) {
   const T *a = d->a;
-  int64_t fetched = (d->k + FETCH - 1) / FETCH * (int64_t)(64 / sizeof(T)); /* by one tile */
+  int64_t fetched = (d->k + FETCH - 1) / FETCH * LINE; /* by one tile */
   for (int64_t i = 0; i < d->m; i += MR, a += d->k * MR) {
     const T *b = d->b, *next = a + d->k * MR;
     int64_t rows = d->m - i;
@@ -208,4 +216,5 @@ static void NAME(block)(const mx_gemm_block *d) {
   }
 }
 #undef FETCH
+#undef LINE
 #undef SOON

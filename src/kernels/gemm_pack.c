@@ -44,18 +44,20 @@ V_INLINE void pack_square(const mx_gemm_source *s, int64_t first, int64_t at, in
 }
 
 #if defined(__AVX512F__)
-/* Sixteen rows, fourteen or twelve, four k of each: loads put four rows' quarters side by side, and
- * the turn that is left stays within quarters. `keep` masks the lanes of a column. */
-V_INLINE void pack_quarter(const float *from, int64_t stride, int rows, __mmask16 keep, float *out,
-                           int width) {
+/* Up to sixteen rows, four k of each: loads put four rows' quarters side by side, and the turn that
+ * is left stays within quarters. */
+V_INLINE void pack_quarter(const float *from, int64_t stride, int rows, float *out, int width) {
+  const __mmask16 keep = (__mmask16)((1 << rows) - 1);
   __m512 v[4];
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) {
     const float *row = from + i * stride;
     v[i] = _mm512_castps128_ps512(_mm_loadu_ps(row));
-    v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x00f0, _mm_loadu_ps(row + 4 * stride));
-    v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x0f00, _mm_loadu_ps(row + 8 * stride));
-    if (rows == 16 || (rows == 14 && i < 2))
+    if (rows > 4 + i)
+      v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x00f0, _mm_loadu_ps(row + 4 * stride));
+    if (rows > 8 + i)
+      v[i] = _mm512_mask_broadcast_f32x4(v[i], 0x0f00, _mm_loadu_ps(row + 8 * stride));
+    if (rows > 12 + i)
       v[i] = _mm512_mask_broadcast_f32x4(v[i], 0xf000, _mm_loadu_ps(row + 12 * stride));
   }
   __m512d low = (__m512d)_mm512_unpacklo_ps(v[0], v[1]),
@@ -68,20 +70,20 @@ V_INLINE void pack_quarter(const float *from, int64_t stride, int rows, __mmask1
   _mm512_mask_storeu_ps(out + 3 * width, keep, (__m512)_mm512_unpackhi_pd(high, high2));
 }
 
-/* Rows [at, at + rows) of a panel, if they are whole; how much of k is done. */
+/* Rows [at, at + rows) of a panel, if they are as many as tiles have; how much of k is done. */
 V_INLINE int64_t pack_quarters(const mx_gemm_source *s, int64_t first, int64_t rows, int width,
                                float *out) {
   const float *from = (const float *)s->data + first * s->stride;
   int64_t k = 0;
-  if (rows == 16)
-    for (; k + 4 <= s->k; k += 4)
-      pack_quarter(from + k, s->stride, 16, 0xffff, out + k * width, width);
-  else if (rows == 14)
-    for (; k + 4 <= s->k; k += 4)
-      pack_quarter(from + k, s->stride, 14, 0x3fff, out + k * width, width);
-  else if (rows == 12)
-    for (; k + 4 <= s->k; k += 4)
-      pack_quarter(from + k, s->stride, 12, 0x0fff, out + k * width, width);
+#define QUARTERS(count) \
+  if (rows == count)    \
+    for (; k + 4 <= s->k; k += 4) pack_quarter(from + k, s->stride, count, out + k * width, width)
+  QUARTERS(16);
+  QUARTERS(14);
+  QUARTERS(12);
+  QUARTERS(8);
+  QUARTERS(4);
+#undef QUARTERS
   return k;
 }
 #endif
