@@ -481,7 +481,15 @@ static void run_in_place(void *context, int64_t begin, int64_t end) {
   mx_k->gemm_in_place(context, begin, end);
 }
 
-static void multiply_in_place(const mx_gemm_product *p, const mx_gemm_sizes *sizes) {
+/* Whether matrices fill the memory that they span. */
+static bool is_dense(const mx_gemm_product *p) {
+  return ((p->a_column == 1 && p->a_row == p->k) || (p->a_row == 1 && p->a_column == p->m)) &&
+         p->b_column == 1 && p->b_row == p->n;
+}
+
+static void multiply_in_place(const mx_gemm_product *p, const mx_gemm_product *next,
+                              const mx_gemm_sizes *sizes) {
+  bool fetches = next && is_dense(p);
   mx_gemm_plain plain = {.dtype = p->dtype,
                          .m = p->m,
                          .n = p->n,
@@ -492,12 +500,15 @@ static void multiply_in_place(const mx_gemm_product *p, const mx_gemm_sizes *siz
                          .a_row = p->a_row,
                          .a_step = p->a_column,
                          .b_step = p->b_row,
-                         .out_row = p->out_row};
+                         .out_row = p->out_row,
+                         .next_a = fetches ? next->a : NULL,
+                         .next_b = fetches ? next->b : NULL};
   int64_t height = p->m < sizes->mr ? sizes->low : sizes->mr;
   mx_pool_run(p->m / height, 1 + SMALL / 4 / (height * p->n * p->k + 1), run_in_place, &plain);
 }
 
-int mx_gemm(const mx_gemm_product *p) {
+/* `next`, where it is known, will differ in where its matrices begin. */
+static int multiply_one(const mx_gemm_product *p, const mx_gemm_product *next) {
   if (p->m == 0 || p->n == 0) return 0;
   if (p->k == 0) {
     write_scaled(p);
@@ -509,11 +520,13 @@ int mx_gemm(const mx_gemm_product *p) {
     return vectors(p, false);
   mx_gemm_sizes sizes = mx_k->gemm_sizes(p->dtype);
   if (reads_in_place(p, &sizes)) {
-    multiply_in_place(p, &sizes);
+    multiply_in_place(p, next, &sizes);
     return 0;
   }
   return has_strips(p, NULL) ? strips(p, NULL) : blocked(p, NULL);
 }
+
+int mx_gemm(const mx_gemm_product *p) { return multiply_one(p, NULL); }
 
 int mx_gemm_with_opened(const mx_gemm_product *p, const mx_gemm_opened *b) {
   if (p->m == 0 || p->n == 0) return 0;
@@ -526,15 +539,22 @@ typedef struct {
   _Atomic int failed;
 } batch_job;
 
+static mx_gemm_product of_batch(const batch_job *j, int64_t i) {
+  mx_gemm_product p = *j->p;
+  p.a = element(p.a, j->batch->a ? j->batch->a[i] : 0, p.dtype);
+  p.b = element(p.b, j->batch->b ? j->batch->b[i] : 0, p.dtype);
+  if (p.c) p.c = element(p.c, j->batch->c ? j->batch->c[i] : 0, p.dtype);
+  p.out = element(p.out, i * j->batch->out, p.dtype);
+  return p;
+}
+
 static void run_batch(void *context, int64_t begin, int64_t end) {
   batch_job *j = context;
-  for (int64_t i = begin; i < end; i++) {
-    mx_gemm_product p = *j->p;
-    p.a = element(p.a, j->batch->a ? j->batch->a[i] : 0, p.dtype);
-    p.b = element(p.b, j->batch->b ? j->batch->b[i] : 0, p.dtype);
-    if (p.c) p.c = element(p.c, j->batch->c ? j->batch->c[i] : 0, p.dtype);
-    p.out = element(p.out, i * j->batch->out, p.dtype);
-    if (mx_gemm(&p)) j->failed = 1;
+  mx_gemm_product p = of_batch(j, begin), next = p;
+  for (int64_t i = begin; i < end; i++, p = next) {
+    bool more = i + 1 < j->batch->count; /* if not here, then where this thread goes on */
+    if (more) next = of_batch(j, i + 1);
+    if (multiply_one(&p, more ? &next : NULL)) j->failed = 1;
   }
 }
 

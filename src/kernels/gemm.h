@@ -70,6 +70,7 @@ typedef struct mx_gemm_plain {
   const void *a, *b;
   void *out;
   int64_t a_row, a_step, b_step, out_row;
+  const void *next_a, *next_b; /* matrices as large to be fetched meanwhile; NULL for none */
 } mx_gemm_plain;
 
 /* A few vectors x against a matrix of rows: w [n][k] with unit k stride. */

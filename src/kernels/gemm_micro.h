@@ -18,7 +18,7 @@ typedef struct {
 #define SOON 6 /* turns of so many steps between fetching the tile's own lines and its end */
 
 /* Adds the product of `rows` rows of A, k deep, and nr columns of B to the tile at c, or stores it.
- * B may stand `in_place`, its rows any step apart: then nothing is fetched ahead. */
+ * B may stand `in_place`, its rows any step apart: then a line ahead is fetched in every step. */
 MICRO_INLINE void NAME(tile)(int rows, bool in_place, int64_t k, NAME(walk) w, S *c, int64_t ld,
                              bool add) {
   NAME(vector) sum[MR][NV];
@@ -31,6 +31,7 @@ MICRO_INLINE void NAME(tile)(int rows, bool in_place, int64_t k, NAME(walk) w, S
   {                                                                                                \
     NAME(row) row[NV];                                                                             \
     if (in_place) __asm__("" : "+r"(b), "+r"(next)); /* or GCC holds their multiples */            \
+    if (in_place) __builtin_prefetch(w.ahead, 0, 2), w.ahead += LINE;                              \
     _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) row[j] =                                  \
         *(const NAME(unaligned_row) *)(b + j * LANES);                                             \
     _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) __builtin_prefetch(next + j * LANES);     \
@@ -113,6 +114,15 @@ static __attribute__((unused)) void NAME(strip)(int64_t k, int rows, const T *a,
 }
 
 #ifdef IN_PLACE
+/* As a tile fetches k lines, the first ones together fetch the next a, those that follow the next
+ * b. */
+static const T *NAME(next_lines)(const mx_gemm_plain *p, int64_t tile) {
+  int64_t of_a = (p->m + LINE - 1) / LINE, of_b = (p->n + LINE - 1) / LINE;
+  if (!p->next_a || tile >= of_a + of_b) return NULL;
+  return tile < of_a ? (const T *)p->next_a + tile * p->k * LINE
+                     : (const T *)p->next_b + (tile - of_a) * p->k * LINE;
+}
+
 /* Rows [i, i + rows) of a product with b in place: where the last columns are fewer than a tile's,
  * it begins earlier. */
 MICRO_INLINE void NAME(rows_in_place)(int rows, const mx_gemm_plain *p, int64_t i) {
@@ -125,9 +135,12 @@ MICRO_INLINE void NAME(rows_in_place)(int rows, const mx_gemm_plain *p, int64_t 
                       .k_stride = p->a_step};
   MX_KERNEL(gemm_pack)(&s, rows, 0, 1, true, panel);
   NAME(walk) w = {.a = panel, .height = rows, .b_step = p->b_step};
-  for (int64_t j = 0; j < p->n; j += NV * LANES) {
+  int64_t tile = (i + MR - 1) / MR * ((p->n + NV * LANES - 1) / (NV * LANES));
+  for (int64_t j = 0; j < p->n; j += NV * LANES, tile++) {
     int64_t column = p->n - j < NV * LANES ? p->n - NV * LANES : j;
     w.b = (const T *)p->b + column;
+    w.ahead = NAME(next_lines)(p, tile);
+    if (!w.ahead) w.ahead = panel;
     NAME(tile)(rows, true, p->k, w, (T *)p->out + i * p->out_row + column, p->out_row, false);
   }
 }
