@@ -102,6 +102,7 @@ typedef struct {
   copy_job copy;
   mx_blocks blocks;
   bool cast;
+  int64_t run; /* bytes that lie together on both sides, where blocks are of such runs */
 } strided_job;
 
 /* Strides of one operand within a block, in elements. */
@@ -193,6 +194,56 @@ static void turn_range(void *context, int64_t begin, int64_t end) {
   mx_stream_fence();
 }
 
+/* ---- short runs in another order: heads and positions that change places ---- */
+
+#define RUN_BYTES 2048 /* longer runs are copied at memory's speed in any order */
+#define RUN_ROWS 16    /* of a block, that follow each other in the results */
+#define RUN_COLS 64    /* in the source */
+
+/* Where the runs that are next to each other in the source are not so in the results, and short,
+ * blocks are of both kinds of neighbours, so that either side is met in longer pieces. */
+static bool worth_running(strided_job *job, const mx_nd *nd) {
+  int last = nd->ndim - 1, near = last - 1;
+  int64_t size = job->copy.dst_size, run = nd->shape[last] * size;
+  if (job->cast || nd->ndim < 3 || run < LINE || run > RUN_BYTES) return false;
+  if (nd->size * size < mx_turn_bytes) return false;
+  if (nd->strides[0][last] != 1 || nd->strides[1][last] != 1) return false;
+  for (int d = 0; d < last; d++) {
+    if (nd->strides[1][d] <= 0) return false;
+    if (nd->strides[1][d] < nd->strides[1][near]) near = d;
+  }
+  if (near == last - 1) return false;
+  mx_nd *runs = &job->blocks.nd;
+  *runs = *nd;
+  runs->ndim = last;
+  runs->size = nd->size / nd->shape[last];
+  for (int to = near, from; to < last; to++) {
+    from = to + 1 < last ? to + 1 : near;
+    runs->shape[to] = nd->shape[from];
+    for (int k = 0; k < 2; k++) runs->strides[k][to] = nd->strides[k][from];
+  }
+  mx_blocks_size(&job->blocks, RUN_ROWS, RUN_COLS);
+  job->run = run;
+  return true;
+}
+
+static void runs_range(void *context, int64_t begin, int64_t end) {
+  const strided_job *job = context;
+  const copy_job *copy = &job->copy;
+  const mx_nd *nd = &job->blocks.nd;
+  int inner = nd->ndim - 1;
+  int64_t size = copy->dst_size;
+  for (int64_t i = begin; i < end; i++) {
+    mx_block b;
+    mx_blocks_at(&job->blocks, i, &b);
+    mx_k->copy_runs(copy->dst + b.offset[0] * size, nd->strides[0][inner - 1] * size,
+                    nd->strides[0][inner] * size, copy->src + b.offset[1] * size,
+                    nd->strides[1][inner - 1] * size, nd->strides[1][inner] * size, b.rows, b.cols,
+                    job->run);
+  }
+  mx_stream_fence();
+}
+
 static bool all_zero(const mx_nd *nd, int operand) {
   for (int d = 0; d < nd->ndim; d++)
     if (nd->strides[operand][d]) return false;
@@ -212,6 +263,10 @@ void mx_copy_strided(void *dst, mx_dtype dst_dtype, const int64_t *dst_strides, 
   } else {
     strided_job job = {.copy = job_of(dst, dst_dtype, src, src_dtype, nd.size),
                        .cast = dst_dtype != src_dtype};
+    if (worth_running(&job, &nd)) {
+      mx_pool_run(job.blocks.count, 1, runs_range, &job);
+      return;
+    }
     mx_blocks_cut(&job.blocks, &nd, CHUNK);
     int64_t block = job.blocks.block_rows * job.blocks.block_cols;
     if (worth_turning(&job, &job.blocks)) {

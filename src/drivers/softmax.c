@@ -9,14 +9,20 @@
 #include <stdatomic.h>
 
 #define COLUMNS 256 /* of one piece of work */
+/* Columns up to so long pass through scratch memory, which then stays in the second-level cache,
+ * where the results do not stay in caches anyway (mx_turn_bytes). */
+#define NARROW_LENGTH 6144
+#define LONG 65536 /* of a row: its log-sum-exp is that of its pieces' */
+#define PIECE 8192
 
 typedef struct {
   mx_dtype dtype;
   bool sum; /* log-sum-exp */
   const char *x;
   char *out;
-  int64_t n, size, x_step, out_step; /* along the axis */
-  int64_t columns, column_blocks;
+  int64_t n, size, x_step, out_step;     /* along the axis */
+  int64_t columns, column_blocks, block; /* columns of a block */
+  bool narrow;
   mx_nd outer; /* operands: x, out */
   _Atomic bool failed;
 } softmax_job;
@@ -39,18 +45,51 @@ static void rows_range(void *context, int64_t begin, int64_t end) {
 
 static void columns_range(void *context, int64_t begin, int64_t end) {
   softmax_job *job = context;
+  mx_buffer *scratch = NULL;
+  if (job->narrow) {
+    scratch = mx_buffer_new((size_t)job->n * MX_SOFTMAX_COLUMNS * sizeof(float));
+    if (!scratch) {
+      job->failed = true;
+      return;
+    }
+  }
   for (int64_t i = begin; i < end; i++) {
-    int64_t offset[2], column = i % job->column_blocks * COLUMNS;
-    int64_t count = job->columns - column < COLUMNS ? job->columns - column : COLUMNS;
+    int64_t offset[2], column = i % job->column_blocks * job->block;
+    int64_t count = job->columns - column < job->block ? job->columns - column : job->block;
     mx_rows_at(&job->outer, i / job->column_blocks, 1, offset);
     const char *x = job->x + (offset[0] + column) * job->size;
     char *out = job->out + (offset[1] + column) * job->size;
     if (job->sum)
-      MX_FLOAT_KERNEL(logsumexp_columns, job->dtype)(x, job->x_step, out, 0, count, job->n);
+      MX_FLOAT_KERNEL(logsumexp_columns, job->dtype)(x, job->x_step, out, 0, count, job->n, NULL);
     else
       MX_FLOAT_KERNEL(softmax_columns, job->dtype)
-    (x, job->x_step, out, job->out_step, count, job->n);
+    (x, job->x_step, out, job->out_step, count, job->n, scratch ? scratch->data : NULL);
   }
+  mx_buffer_release(scratch);
+  mx_stream_fence();
+}
+
+static void pieces_range(void *context, int64_t begin, int64_t end) {
+  softmax_job *job = context;
+  int64_t whole = job->n / PIECE < end ? job->n / PIECE : end, rest = job->n % PIECE;
+  const char *x = job->x + begin * PIECE * job->size;
+  char *out = job->out + begin * job->size;
+  mx_k->logsumexp_rows_f32(x, PIECE, out, 1, whole - begin, PIECE);
+  if (whole == end) return;
+  whole -= begin;
+  mx_k->logsumexp_rows_f32(x + whole * PIECE * job->size, 0, out + whole * job->size, 0, 1, rest);
+}
+
+static bool run_pieces(const softmax_job *job) {
+  int64_t pieces = (job->n + PIECE - 1) / PIECE;
+  mx_buffer *scratch = mx_buffer_new((size_t)pieces * sizeof(float));
+  if (!scratch) return false;
+  softmax_job parts = *job;
+  parts.out = scratch->data;
+  mx_pool_run(pieces, 8, pieces_range, &parts);
+  mx_k->logsumexp_rows_f32(scratch->data, 0, job->out, 0, 1, pieces);
+  mx_buffer_release(scratch);
+  return true;
 }
 
 static void gather_range(void *context, int64_t begin, int64_t end) {
@@ -107,9 +146,15 @@ static bool run(softmax_job *job, const int64_t *x_strides, const int32_t *shape
   if (job->n == 0 || job->outer.size == 0) return true;
   if (columns) {
     job->columns = shape[last];
-    job->column_blocks = (job->columns + COLUMNS - 1) / COLUMNS;
-    mx_pool_run(job->outer.size * job->column_blocks, mx_row_grain(job->n * COLUMNS), columns_range,
-                job);
+    job->narrow = !job->sum && job->dtype != MX_FLOAT64 && job->n <= NARROW_LENGTH &&
+                  job->outer.size * job->n * job->columns * job->size >= mx_turn_bytes;
+    job->block = job->narrow ? MX_SOFTMAX_COLUMNS : COLUMNS;
+    job->column_blocks = (job->columns + job->block - 1) / job->block;
+    mx_pool_run(job->outer.size * job->column_blocks, mx_row_grain(job->n * job->block),
+                columns_range, job);
+  } else if (job->sum && rows && job->dtype == MX_FLOAT32 && job->outer.size == 1 &&
+             job->n >= LONG) {
+    return run_pieces(job);
   } else {
     mx_pool_run(job->outer.size, mx_row_grain(job->n), rows ? rows_range : gather_range, job);
   }

@@ -1,10 +1,8 @@
 /* Copies: casts between all dtypes, strided and transposed rectangles, fills, streaming stores. */
 #include "kernels/copy.h"
-#include "kernels/simd.h"
+#include "kernels/bulk.h"
 
 #include <stdbool.h>
-
-#define LINE 64 /* bytes that memory and caches exchange */
 
 /* Casts between the types that the hardware knows. A float is brought into the integer's range by
  * a selection first, so that the conversion is defined and still vectorises. */
@@ -221,6 +219,29 @@ TILE(uint32_t, 4)
 TILE(uint64_t, 2)
 #endif
 
+/* Elements in the opposite order, 16 bytes at a time. */
+#define REVERSED_1 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
+#define REVERSED_2 7, 6, 5, 4, 3, 2, 1, 0
+#define REVERSED_4 3, 2, 1, 0
+#define REVERSED_8 1, 0
+#define REVERSE(bytes, type)                                                           \
+  static void reverse_##type(type *restrict d, const type *restrict last, int64_t n) { \
+    typedef type chunk __attribute__((vector_size(16)));                               \
+    enum { N = 16 / bytes };                                                           \
+    int64_t i = 0;                                                                     \
+    for (; i + N <= n; i += N) {                                                       \
+      chunk v;                                                                         \
+      memcpy(&v, last - i - (N - 1), sizeof v);                                        \
+      v = __builtin_shufflevector(v, v, REVERSED_##bytes);                             \
+      memcpy(d + i, &v, sizeof v);                                                     \
+    }                                                                                  \
+    for (; i < n; i++) d[i] = last[-i];                                                \
+  }
+REVERSE(1, uint8_t)
+REVERSE(2, uint16_t)
+REVERSE(4, uint32_t)
+REVERSE(8, uint64_t)
+
 #define RECT(type)                                                                                 \
   static void edge_##type(type *d, int64_t dr, int64_t dc, const type *s, int64_t sr, int64_t sc,  \
                           int64_t rows, int64_t cols) {                                            \
@@ -241,6 +262,8 @@ TILE(uint64_t, 2)
                           int64_t rows, int64_t cols) {                                            \
     if (dc == 1 && sc == 1)                                                                        \
       for (int64_t r = 0; r < rows; r++) memcpy(d + r * dr, s + r * sr, (size_t)cols * sizeof *d); \
+    else if (dc == 1 && sc == -1)                                                                  \
+      for (int64_t r = 0; r < rows; r++) reverse_##type(d + r * dr, s + r * sr, cols);             \
     else if (dc == 1 && sr == 1 && rows > 1)                                                       \
       transpose_##type(d, dr, s, sc, rows, cols);                                                  \
     else if (dc == 1)                                                                              \
@@ -276,21 +299,6 @@ void MX_KERNEL(copy_fill)(void *dst, const void *value, int64_t n, int size) {
   }
   MX_BY_SIZE(size, CASE);
 #undef CASE
-}
-
-/* A line of the caches, written past them. */
-V_INLINE void stream_line(void *dst, const void *src) {
-#if defined(__AVX512F__)
-  _mm512_stream_si512(dst, _mm512_loadu_si512(src));
-#elif defined(__AVX2__)
-  for (int i = 0; i < 2; i++)
-    _mm256_stream_si256((__m256i *)dst + i, _mm256_loadu_si256((const __m256i *)src + i));
-#elif defined(__x86_64__)
-  for (int i = 0; i < 4; i++)
-    _mm_stream_si128((__m128i *)dst + i, _mm_loadu_si128((const __m128i *)src + i));
-#else
-  memcpy(dst, src, LINE);
-#endif
 }
 
 static void copy_stream(void *dst, const void *src, int64_t bytes) {
@@ -449,4 +457,21 @@ void MX_KERNEL(copy_turn)(void *dst, int64_t dst_row, const void *src, int64_t s
     break;
   MX_BY_SIZE(size, CASE);
 #undef CASE
+}
+
+/* ---- runs that lie in another order ---- */
+
+void MX_KERNEL(copy_runs)(void *dst, int64_t dst_outer, int64_t dst_inner, const void *src,
+                          int64_t src_outer, int64_t src_inner, int64_t outer, int64_t inner,
+                          int64_t bytes) {
+  bool lines = ((int64_t)(uintptr_t)dst | dst_outer | dst_inner | bytes) % LINE == 0;
+  for (int64_t a = 0; a < outer; a++)
+    for (int64_t b = 0; b < inner; b++) {
+      char *d = (char *)dst + a * dst_outer + b * dst_inner;
+      const char *s = (const char *)src + a * src_outer + b * src_inner;
+      if (!lines)
+        memcpy(d, s, (size_t)bytes);
+      else
+        for (int64_t i = 0; i < bytes; i += LINE) stream_line(d + i, s + i);
+    }
 }

@@ -14,7 +14,9 @@
  * dst_col] = src[r * src_row + c * src_col], elements of `size` bytes (1, 2, 4 or 8), strides in
  * elements. copy_fill: n copies of the `size` bytes at value. copy_stream: as memcpy, past the
  * caches; the caller fences (mx_stream_fence). copy_turn: dst[r * dst_row + c] = src[c * src_col +
- * r], past the caches too. */
+ * r], past the caches too. copy_runs: for a < outer and b < inner, the `bytes` at src + a *
+ * src_outer + b * src_inner to dst + a * dst_outer + b * dst_inner, strides in bytes, past the
+ * caches where all are lines. */
 #define MX_KERNELS_COPY(K)                                                                     \
   K(void, copy_cast,                                                                           \
     (void *dst, mx_dtype dst_dtype, const void *src, mx_dtype src_dtype, int64_t n))           \
@@ -25,7 +27,10 @@
   K(void, copy_stream, (void *dst, const void *src, int64_t bytes))                            \
   K(void, copy_turn,                                                                           \
     (void *dst, int64_t dst_row, const void *src, int64_t src_col, int64_t rows, int64_t cols, \
-     int size))
+     int size))                                                                                \
+  K(void, copy_runs,                                                                           \
+    (void *dst, int64_t dst_outer, int64_t dst_inner, const void *src, int64_t src_outer,      \
+     int64_t src_inner, int64_t outer, int64_t inner, int64_t bytes))
 
 /* CASE(bytes, type) for the type of elements of that size: complete cases. */
 #define MX_BY_SIZE(size, CASE) \

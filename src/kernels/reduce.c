@@ -345,14 +345,14 @@ static void sum_f32_columns(const void *in, int64_t rows, int64_t row_stride, in
 #define HALF_SUM_COLUMNS(name, T, LOAD, TO_FLOAT)                                                  \
   static void sum_##name##_columns(const void *in, int64_t rows, int64_t row_stride,               \
                                    int64_t width, void *accs) {                                    \
-    enum { LINE = 32 };                                                                            \
+    enum { HALVES = 32 };                                                                          \
     const T *x = in;                                                                               \
     double *restrict acc = accs;                                                                   \
     for (; rows >= 8; rows -= 8, x += 8 * row_stride) {                                            \
       int64_t j = 0;                                                                               \
-      for (; j + LINE <= width; j += LINE) {                                                       \
+      for (; j + HALVES <= width; j += HALVES) {                                                   \
         for (int k = 8; k < 16; k++) __builtin_prefetch(x + k * row_stride + j);                   \
-        for (int64_t i = j; i < j + LINE; i += VW) {                                               \
+        for (int64_t i = j; i < j + HALVES; i += VW) {                                             \
           vf v[8];                                                                                 \
           _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) v[k] = LOAD(x + k * row_stride + i); \
           vf s = ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));                \
@@ -378,14 +378,14 @@ HALF_SUM_COLUMNS(bf16, mx_bf16, vf_load_bf16, mx_bf16_to_f32)
 #define HALF_BEST_COLUMNS(name, T, LOAD, TO_FLOAT, BEST, STEP)                                \
   static void name##_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width, \
                              void *accs) {                                                    \
-    enum { LINE = 32 };                                                                       \
+    enum { HALVES = 32 };                                                                     \
     const T *x = in;                                                                          \
     float *restrict acc = accs;                                                               \
     for (; rows >= 8; rows -= 8, x += 8 * row_stride) {                                       \
       int64_t j = 0;                                                                          \
-      for (; j + LINE <= width; j += LINE) {                                                  \
+      for (; j + HALVES <= width; j += HALVES) {                                              \
         for (int k = 8; k < 16; k++) __builtin_prefetch(x + k * row_stride + j);              \
-        for (int64_t i = j; i < j + LINE; i += VW) {                                          \
+        for (int64_t i = j; i < j + HALVES; i += VW) {                                        \
           vf best = vf_load(acc + i);                                                         \
           vi nan = best != best;                                                              \
           _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) {                               \

@@ -1,13 +1,10 @@
 /* Scans, one accumulator a run or a column. */
 #include "kernels/scan.h"
-#include "base/half.h"
+#include "kernels/loop.h"
 
 #include <complex.h>
 #include <math.h>
 #include <string.h>
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
 
 #undef I /* complex.h */
 
@@ -123,44 +120,70 @@ static int64_t vector_sum_f32(const float *x, float *y, int64_t n, bool inclusiv
 #endif
   return i;
 }
-static int64_t no_vectors(const void *x, void *y, int64_t n, bool inclusive, double *before) {
-  (void)x, (void)y, (void)n, (void)inclusive, (void)before;
-  return 0;
-}
-
-#define FLOATS(name, T, F, LOAD, STORE, VECTOR_SUM)                                          \
-  COLUMNS(sum_##name, T, double, T, LOAD, STORE, ADD, 0)                                     \
-  SCAN(prod_##name, T, double, T, LOAD, STORE, MUL, 1)                                       \
-  SCAN(max_##name, T, F, T, LOAD, STORE, MAX, (F)-INFINITY)                                  \
-  SCAN(min_##name, T, F, T, LOAD, STORE, MIN, (F)INFINITY)                                   \
-  SCAN(log_##name, T, double, T, LOAD, STORE, log_add_exp, -INFINITY)                        \
-  /* Eight elements wait for the sum before them only once. */                               \
-  static void run_sum_##name(const void *in, int64_t in_step, void *out, int64_t out_step,   \
-                             int64_t n, bool inclusive) {                                    \
-    const T *x = in;                                                                         \
-    T *y = out;                                                                              \
-    double before = 0;                                                                       \
-    int64_t i = in_step == 1 && out_step == 1 ? VECTOR_SUM(x, y, n, inclusive, &before) : 0; \
-    x += i, y += i;                                                                          \
-    for (; i + 8 <= n; i += 8, x += 8 * in_step, y += 8 * out_step) {                        \
-      double p[9] = {0};                                                                     \
-      for (int k = 0; k < 8; k++) p[k + 1] = (double)LOAD(x[k * in_step]);                   \
-      for (int k = 8; k > 1; k--) p[k] += p[k - 1];                                          \
-      for (int k = 8; k > 2; k--) p[k] += p[k - 2];                                          \
-      for (int k = 8; k > 4; k--) p[k] += p[k - 4];                                          \
-      for (int k = 0; k < 8; k++) y[k * out_step] = STORE(before + p[k + inclusive]);        \
-      before += p[8];                                                                        \
-    }                                                                                        \
-    for (; i < n; i++, x += in_step, y += out_step) {                                        \
-      double after = before + (double)LOAD(*x);                                              \
-      *y = STORE(inclusive ? after : before);                                                \
-      before = after;                                                                        \
-    }                                                                                        \
+/* One after the other; eight elements wait for the sum before them only once. */
+#define SUM_RUN(name, T, LOAD, STORE, VECTOR_SUM)                                             \
+  static void sum_part_##name(const T *x, int64_t in_step, T *y, int64_t out_step, int64_t n, \
+                              bool inclusive, double *sum) {                                  \
+    double before = *sum;                                                                     \
+    int64_t i = in_step == 1 && out_step == 1 ? VECTOR_SUM(x, y, n, inclusive, &before) : 0;  \
+    x += i, y += i;                                                                           \
+    for (; i + 8 <= n; i += 8, x += 8 * in_step, y += 8 * out_step) {                         \
+      double p[9] = {0};                                                                      \
+      for (int k = 0; k < 8; k++) p[k + 1] = (double)LOAD(x[k * in_step]);                    \
+      for (int k = 8; k > 1; k--) p[k] += p[k - 1];                                           \
+      for (int k = 8; k > 2; k--) p[k] += p[k - 2];                                           \
+      for (int k = 8; k > 4; k--) p[k] += p[k - 4];                                           \
+      for (int k = 0; k < 8; k++) y[k * out_step] = STORE(before + p[k + inclusive]);         \
+      before += p[8];                                                                         \
+    }                                                                                         \
+    for (; i < n; i++, x += in_step, y += out_step) {                                         \
+      double after = before + (double)LOAD(*x);                                               \
+      *y = STORE(inclusive ? after : before);                                                 \
+      before = after;                                                                         \
+    }                                                                                         \
+    *sum = before;                                                                            \
+  }                                                                                           \
+  static void run_sum_##name(const void *in, int64_t in_step, void *out, int64_t out_step,    \
+                             int64_t n, bool inclusive) {                                     \
+    double sum = 0;                                                                           \
+    sum_part_##name(in, in_step, out, out_step, n, inclusive, &sum);                          \
   }
-FLOATS(f32, float, float, SAME, (float), vector_sum_f32)
-FLOATS(f64, double, double, SAME, SAME, no_vectors)
-FLOATS(bf16, mx_bf16, float, mx_bf16_to_f32, NARROW_BF16, no_vectors)
-FLOATS(f16, mx_f16, float, mx_f16_to_f32, NARROW_F16, no_vectors)
+#define NO_VECTORS(x, y, n, inclusive, before) 0
+SUM_RUN(f32, float, SAME, (float), vector_sum_f32)
+SUM_RUN(f64, double, SAME, SAME, NO_VECTORS)
+
+/* 16-bit floats as float32, part by part. */
+#define SUM_RUN_HALF(name, T)                                                              \
+  static void run_sum_##name(const void *in, int64_t in_step, void *out, int64_t out_step, \
+                             int64_t n, bool inclusive) {                                  \
+    double sum = 0;                                                                        \
+    for (int64_t i = 0; i < n; i += HALF_BLOCK) {                                          \
+      int64_t m = n - i < HALF_BLOCK ? n - i : HALF_BLOCK;                                 \
+      const T *x = (const T *)in + i * in_step;                                            \
+      T *y = (T *)out + i * out_step, part[HALF_BLOCK];                                    \
+      float wide[HALF_BLOCK];                                                              \
+      if (in_step != 1)                                                                    \
+        for (int64_t k = 0; k < m; k++) part[k] = x[k * in_step];                          \
+      name##_widen(wide, in_step == 1 ? x : part, m);                                      \
+      sum_part_f32(wide, 1, wide, 1, m, inclusive, &sum);                                  \
+      name##_narrow(out_step == 1 ? y : part, wide, m);                                    \
+      if (out_step != 1)                                                                   \
+        for (int64_t k = 0; k < m; k++) y[k * out_step] = part[k];                         \
+    }                                                                                      \
+  }
+SUM_RUN_HALF(f16, mx_f16)
+SUM_RUN_HALF(bf16, mx_bf16)
+
+#define FLOATS(name, T, F, LOAD, STORE)                     \
+  COLUMNS(sum_##name, T, double, T, LOAD, STORE, ADD, 0)    \
+  SCAN(prod_##name, T, double, T, LOAD, STORE, MUL, 1)      \
+  SCAN(max_##name, T, F, T, LOAD, STORE, MAX, (F)-INFINITY) \
+  SCAN(min_##name, T, F, T, LOAD, STORE, MIN, (F)INFINITY)  \
+  SCAN(log_##name, T, double, T, LOAD, STORE, log_add_exp, -INFINITY)
+FLOATS(f32, float, float, SAME, (float))
+FLOATS(f64, double, double, SAME, SAME)
+FLOATS(bf16, mx_bf16, float, mx_bf16_to_f32, NARROW_BF16)
+FLOATS(f16, mx_f16, float, mx_f16_to_f32, NARROW_F16)
 
 /* ---- complex ---- */
 

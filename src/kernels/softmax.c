@@ -1,7 +1,10 @@
 /* Softmax and log-sum-exp: the maximum, the sum of exponentials below it, and the quotients, each a
  * pass over values that are in cache by then. */
 #include "kernels/softmax.h"
+#include "kernels/bulk.h"
 #include "kernels/kinds.h"
+
+#include <stdbool.h>
 
 V_INLINE float row_max(float_kind kind, const void *x, int64_t n) {
   vf most[4];
@@ -17,16 +20,21 @@ V_INLINE float row_max(float_kind kind, const void *x, int64_t n) {
   return vf_reduce_max(vf_max(vf_max(most[0], most[1]), vf_max(most[2], most[3])));
 }
 
-/* The sum of e^(x - most); where out is given, float32 exponentials are left there. */
-V_INLINE float row_exp_sum(float_kind kind, const void *x, float *out, int64_t n, float most) {
+/* The sum of e^(x - most); where out is given, float32 exponentials are left there. Meanwhile the
+ * row at `next` is fetched, or memory would idle. */
+V_INLINE float row_exp_sum(float_kind kind, const void *x, float *out, int64_t n, float most,
+                           const void *next) {
   vf sums[2] = {{0}};
   int64_t i = 0;
-  for (; i + 2 * VW <= n; i += 2 * VW)
+  for (; i + 2 * VW <= n; i += 2 * VW) {
+    __builtin_prefetch(kind_at(kind, next, i), 0, 2);
+    if (2 * VW * kind_size(kind) > 64) __builtin_prefetch(kind_at(kind, next, i + VW), 0, 2);
     for (int u = 0; u < 2; u++) {
       vf e = vf_exp(vf_load_as(kind, kind_at(kind, x, i + u * VW)) - most);
       if (out) vf_store_as(KIND_f32, out + i + u * VW, e);
       sums[u] += e;
     }
+  }
   for (; i < n; i += VW) {
     int64_t left = n - i;
     if (left >= VW) {
@@ -42,11 +50,15 @@ V_INLINE float row_exp_sum(float_kind kind, const void *x, float *out, int64_t n
   return vf_reduce_add(sums[0] + sums[1]);
 }
 
-V_INLINE void scale_row(float *out, int64_t n, float factor) {
-  for (int64_t i = 0; i < n; i++) out[i] *= factor;
+V_INLINE void scale_row(float_kind kind, const float *x, void *out, int64_t n, float factor) {
+  int64_t i = 0;
+  for (; i + VW <= n; i += VW) vf_store_as(kind, kind_to(kind, out, i), vf_load(x + i) * factor);
+  if (i < n)
+    vf_store_part_as(kind, kind_to(kind, out, i), vf_load_part_as(KIND_f32, x + i, n - i) * factor,
+                     n - i);
 }
 
-/* out = e^(x - most) * factor, for the kinds whose exponentials could not be kept in out. */
+/* out = e^(x - most) * factor, where the exponentials were too many to be kept. */
 V_INLINE void write_row(float_kind kind, const void *x, void *out, int64_t n, float most,
                         float factor) {
   int64_t i = 0;
@@ -59,15 +71,20 @@ V_INLINE void write_row(float_kind kind, const void *x, void *out, int64_t n, fl
                      n - i);
 }
 
+#define KEPT 8192 /* float32 exponentials of a row, beside 16-bit results */
+
 V_INLINE void softmax_rows(float_kind kind, const void *x, int64_t x_row, void *out,
                            int64_t out_row, int64_t rows, int64_t n) {
+  float kept[KEPT];
   for (int64_t r = 0; r < rows; r++) {
-    const void *row = kind_at(kind, x, r * x_row);
+    const void *row = kind_at(kind, x, r * x_row),
+               *next = r + 1 < rows ? kind_at(kind, row, x_row) : row;
     void *to = kind_to(kind, out, r * out_row);
     float most = row_max(kind, row, n);
-    float sum = row_exp_sum(kind, row, kind == KIND_f32 ? to : NULL, n, most);
-    if (kind == KIND_f32)
-      scale_row(to, n, 1 / sum);
+    float *powers = kind == KIND_f32 ? to : n <= KEPT ? kept : NULL;
+    float sum = row_exp_sum(kind, row, powers, n, most, next);
+    if (powers)
+      scale_row(kind, powers, to, n, 1 / sum);
     else
       write_row(kind, row, to, n, most, 1 / sum);
   }
@@ -78,13 +95,15 @@ V_INLINE float log_of_sum(float most, float sum) { return isinf(most) ? most : l
 V_INLINE void logsumexp_rows(float_kind kind, const void *x, int64_t x_row, void *out,
                              int64_t out_row, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; r++) {
-    const void *row = kind_at(kind, x, r * x_row);
+    const void *row = kind_at(kind, x, r * x_row),
+               *next = r + 1 < rows ? kind_at(kind, row, x_row) : row;
     float most = row_max(kind, row, n);
-    float sum = row_exp_sum(kind, row, NULL, n, most);
+    float sum = row_exp_sum(kind, row, NULL, n, most, next);
     kind_store(kind, kind_to(kind, out, r * out_row), log_of_sum(most, sum));
   }
 }
 
+#define FAR 16           /* rows ahead of which columns are fetched: each is pages away */
 #define TILE_COLUMNS 256 /* whose statistics are kept while rows go by */
 #define TILE_ROWS 8
 
@@ -93,6 +112,7 @@ V_INLINE void add_rows(float_kind kind, const void *x, int64_t x_step, int64_t p
                        float *most, float *sum) {
   vf v[TILE_ROWS], old = vf_load(most), m = old, s;
   for (int64_t k = 0; k < rows; k++) {
+    __builtin_prefetch(kind_at(kind, x, (k + TILE_ROWS) * x_step));
     v[k] = vf_load_n_as(kind, kind_at(kind, x, k * x_step), part);
     m = vf_max(v[k], m);
   }
@@ -130,8 +150,49 @@ V_INLINE void softmax_tile(float_kind kind, const void *x, int64_t x_step, void 
     }
 }
 
+/* A tile of MX_SOFTMAX_COLUMNS or less through scratch memory in cache, where it lies together. */
+V_INLINE void softmax_narrow(float_kind kind, const void *x, int64_t x_step, void *out,
+                             int64_t out_step, int64_t columns, int64_t n, float *scratch) {
+  enum { WIDE = MX_SOFTMAX_COLUMNS, VECTORS = WIDE / VW };
+  vf most[VECTORS], sum[VECTORS];
+  for (int u = 0; u < VECTORS; u++) most[u] = vf_set(-INFINITY), sum[u] = vf_set(0);
+  for (int64_t k = 0; k < n; k++)
+    for (int u = 0; u < VECTORS; u++) {
+      int64_t part = columns - u * VW;
+      const void *at = kind_at(kind, x, k * x_step + u * VW);
+      if (u * VW * kind_size(kind) % LINE == 0) __builtin_prefetch(kind_at(kind, at, FAR * x_step));
+      vf v = part <= 0 ? vf_set(0) : vf_load_n_as(kind, at, part < VW ? part : VW);
+      vf_store(scratch + k * WIDE + u * VW, v);
+      most[u] = vf_max(v, most[u]);
+    }
+  for (int64_t k = 0; k < n; k++)
+    for (int u = 0; u < VECTORS; u++) {
+      float *at = scratch + k * WIDE + u * VW;
+      vf e = vf_exp(vf_load(at) - most[u]);
+      vf_store(at, e);
+      sum[u] += e;
+    }
+  for (int u = 0; u < VECTORS; u++) sum[u] = 1.0f / sum[u];
+  int64_t bytes = columns * kind_size(kind);
+  bool lines = ((int64_t)(uintptr_t)out | out_step * kind_size(kind) | bytes) % LINE == 0;
+  for (int64_t k = 0; k < n; k++) {
+    _Alignas(LINE) char row[WIDE * 4];
+    for (int u = 0; u < VECTORS; u++)
+      vf_store_as(kind, kind_to(kind, row, u * VW), vf_load(scratch + k * WIDE + u * VW) * sum[u]);
+    char *to = kind_to(kind, out, k * out_step);
+    if (lines)
+      for (int64_t i = 0; i < bytes; i += LINE) stream_line(to + i, row + i);
+    else
+      memcpy(to, row, (size_t)bytes);
+  }
+}
+
 V_INLINE void softmax_columns(float_kind kind, const void *x, int64_t x_step, void *out,
-                              int64_t out_step, int64_t columns, int64_t n) {
+                              int64_t out_step, int64_t columns, int64_t n, float *scratch) {
+  if (scratch) {
+    softmax_narrow(kind, x, x_step, out, out_step, columns, n, scratch);
+    return;
+  }
   for (int64_t c = 0; c < columns; c += TILE_COLUMNS)
     softmax_tile(kind, kind_at(kind, x, c), x_step, kind_to(kind, out, c), out_step,
                  columns - c < TILE_COLUMNS ? columns - c : TILE_COLUMNS, n);
@@ -148,19 +209,19 @@ V_INLINE void logsumexp_columns(float_kind kind, const void *x, int64_t x_step, 
   }
 }
 
-#define FOR_KIND(T)                                                     \
-  void MX_KERNEL(softmax_rows_##T) MX_SOFTMAX_ROWS_PARAMETERS {         \
-    softmax_rows(KIND_##T, x, x_row, out, out_row, rows, n);            \
-  }                                                                     \
-  void MX_KERNEL(softmax_columns_##T) MX_SOFTMAX_COLUMNS_PARAMETERS {   \
-    softmax_columns(KIND_##T, x, x_step, out, out_step, columns, n);    \
-  }                                                                     \
-  void MX_KERNEL(logsumexp_rows_##T) MX_SOFTMAX_ROWS_PARAMETERS {       \
-    logsumexp_rows(KIND_##T, x, x_row, out, out_row, rows, n);          \
-  }                                                                     \
-  void MX_KERNEL(logsumexp_columns_##T) MX_SOFTMAX_COLUMNS_PARAMETERS { \
-    (void)out_step;                                                     \
-    logsumexp_columns(KIND_##T, x, x_step, out, columns, n);            \
+#define FOR_KIND(T)                                                           \
+  void MX_KERNEL(softmax_rows_##T) MX_SOFTMAX_ROWS_PARAMETERS {               \
+    softmax_rows(KIND_##T, x, x_row, out, out_row, rows, n);                  \
+  }                                                                           \
+  void MX_KERNEL(softmax_columns_##T) MX_SOFTMAX_COLUMNS_PARAMETERS {         \
+    softmax_columns(KIND_##T, x, x_step, out, out_step, columns, n, scratch); \
+  }                                                                           \
+  void MX_KERNEL(logsumexp_rows_##T) MX_SOFTMAX_ROWS_PARAMETERS {             \
+    logsumexp_rows(KIND_##T, x, x_row, out, out_row, rows, n);                \
+  }                                                                           \
+  void MX_KERNEL(logsumexp_columns_##T) MX_SOFTMAX_COLUMNS_PARAMETERS {       \
+    (void)out_step, (void)scratch;                                            \
+    logsumexp_columns(KIND_##T, x, x_step, out, columns, n);                  \
   }
 FOR_KIND(f32)
 FOR_KIND(f16)
@@ -190,6 +251,7 @@ void MX_KERNEL(softmax_rows_f64) MX_SOFTMAX_ROWS_PARAMETERS {
     softmax_f64((const double *)x + r * x_row, 1, (double *)out + r * out_row, 1, n);
 }
 void MX_KERNEL(softmax_columns_f64) MX_SOFTMAX_COLUMNS_PARAMETERS {
+  (void)scratch;
   for (int64_t c = 0; c < columns; c++)
     softmax_f64((const double *)x + c, x_step, (double *)out + c, out_step, n);
 }
@@ -198,7 +260,7 @@ void MX_KERNEL(logsumexp_rows_f64) MX_SOFTMAX_ROWS_PARAMETERS {
     logsumexp_f64((const double *)x + r * x_row, 1, (double *)out + r * out_row, n);
 }
 void MX_KERNEL(logsumexp_columns_f64) MX_SOFTMAX_COLUMNS_PARAMETERS {
-  (void)out_step;
+  (void)out_step, (void)scratch;
   for (int64_t c = 0; c < columns; c++)
     logsumexp_f64((const double *)x + c, x_step, (double *)out + c, n);
 }

@@ -89,6 +89,54 @@ static void transpositions_of_any_alignment(void **state) {
   mx_turn_bytes = usual;
 }
 
+/* Heads and positions, in lines or not. */
+static void short_runs_change_places(void **state) {
+  (void)state;
+  const mx_dtype dtypes[] = {MX_INT8, MX_BFLOAT16, MX_FLOAT32, MX_COMPLEX64};
+  int64_t usual = mx_turn_bytes;
+  mx_turn_bytes = 0;
+  for (int i = 0; i < 100; i++) {
+    int64_t size = (int64_t)mx_dtype_size(dtypes[i % 4]);
+    int32_t shape[4] = {1 + rnd() % 2, 2 + rnd() % 70, 2 + rnd() % 40, 64 + rnd() % 60};
+    if (rnd() % 2) shape[3] = 64;
+    int64_t run = shape[3], n = (int64_t)shape[0] * shape[1] * shape[2] * run;
+    int64_t shift = rnd() % 2 ? 0 : (int64_t)(rnd() % 64) / size * size;
+    char *src = malloc((size_t)(n * size)),
+         *dst = aligned_alloc(64, (size_t)(n * size + 127) / 64 * 64);
+    for (int64_t k = 0; k < n * size; k++) src[k] = (char)rnd();
+    int64_t batch = shape[1] * shape[2] * run;
+    mx_copy_strided(dst + shift, dtypes[i % 4], (int64_t[]){batch, shape[2] * run, run, 1}, src,
+                    dtypes[i % 4], (int64_t[]){batch, run, shape[1] * run, 1}, shape, 4);
+    for (int64_t a = 0; a < shape[0]; a++)
+      for (int64_t h = 0; h < shape[1]; h++)
+        for (int64_t p = 0; p < shape[2]; p++)
+          if (memcmp(dst + shift + (a * batch + (h * shape[2] + p) * run) * size,
+                     src + (a * batch + (p * shape[1] + h) * run) * size, (size_t)(run * size)))
+            fail();
+    free(src), free(dst);
+  }
+  mx_turn_bytes = usual;
+}
+
+static void long_rows_turn_round(void **state) {
+  (void)state;
+  const mx_dtype dtypes[] = {MX_INT8, MX_BFLOAT16, MX_FLOAT32, MX_COMPLEX64};
+  for (int i = 0; i < 100; i++) {
+    int64_t size = (int64_t)mx_dtype_size(dtypes[i % 4]);
+    int32_t shape[2] = {2 + rnd() % 3, 1 + rnd() % 5000};
+    int64_t n = shape[1];
+    char *src = malloc((size_t)(shape[0] * n * size)), *dst = malloc((size_t)(shape[0] * n * size));
+    for (int64_t k = 0; k < shape[0] * n * size; k++) src[k] = (char)rnd();
+    mx_copy_strided(dst, dtypes[i % 4], (int64_t[]){n, 1}, src + (n - 1) * size, dtypes[i % 4],
+                    (int64_t[]){n, -1}, shape, 2);
+    for (int64_t r = 0; r < shape[0]; r++)
+      for (int64_t c = 0; c < n; c++)
+        if (memcmp(dst + (r * n + c) * size, src + (r * n + n - 1 - c) * size, (size_t)size))
+          fail();
+    free(src), free(dst);
+  }
+}
+
 /* A cast of a strided operand is the cast of its dense copy. */
 static void any_layout_casts_as_dense(void **state) {
   (void)state;
@@ -227,6 +275,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(any_layout_copies_exactly),
       cmocka_unit_test(transpositions_of_any_alignment),
+      cmocka_unit_test(short_runs_change_places),
+      cmocka_unit_test(long_rows_turn_round),
       cmocka_unit_test(any_layout_casts_as_dense),
       cmocka_unit_test(empty_and_scalar),
       cmocka_unit_test(fills),

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "floats.h"
 
+#include "drivers/copy.h"
 #include "drivers/norm.h"
 #include "drivers/rope.h"
 #include "drivers/softmax.h"
@@ -140,6 +141,36 @@ static void softmaxes(void **state) {
     }
 }
 
+/* With the threshold lowered, columns pass through scratch memory and past the caches. */
+static void softmaxes_of_many_columns(void **state) {
+  (void)state;
+  int64_t usual = mx_turn_bytes;
+  mx_turn_bytes = 0;
+  for (size_t t = 0; t < 4; t++)
+    for (int32_t n = 1; n < 400; n = 3 * n + 2) {
+      softmax_along(float_dtypes[t], (int32_t[]){2, n, 96}, (int64_t[]){96 * n, 96, 1}, 1);
+      softmax_along(float_dtypes[t], (int32_t[]){2, n, 37}, (int64_t[]){37 * n, 37, 1}, 1);
+    }
+  mx_turn_bytes = usual;
+}
+
+static void long_logsumexp(void **state) {
+  (void)state;
+  int32_t n = 1000003;
+  float *x = some_floats(MX_FLOAT32, n, 8, 1), result;
+  double sum = 0;
+  for (int32_t i = 0; i < n; i++) sum += exp((double)x[i]);
+  assert_true(mx_logsumexp_axis(MX_FLOAT32, x, (int64_t[]){1}, &n, 1, 0, &result));
+  assert_true(fabs(result - log(sum)) <= 2e-7 * fabs(log(sum)));
+  x[n / 2] = INFINITY;
+  assert_true(mx_logsumexp_axis(MX_FLOAT32, x, (int64_t[]){1}, &n, 1, 0, &result));
+  assert_true(result == INFINITY);
+  x[n / 3] = NAN, x[n / 2] = 1;
+  assert_true(mx_logsumexp_axis(MX_FLOAT32, x, (int64_t[]){1}, &n, 1, 0, &result));
+  assert_true(isnan(result));
+  free(x);
+}
+
 static void softmax_of_infinities(void **state) {
   (void)state;
   const float inf = INFINITY;
@@ -232,6 +263,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(norms),
                                      cmocka_unit_test(gradients_of_norms),
                                      cmocka_unit_test(softmaxes),
+                                     cmocka_unit_test(softmaxes_of_many_columns),
+                                     cmocka_unit_test(long_logsumexp),
                                      cmocka_unit_test(softmax_of_infinities),
                                      cmocka_unit_test(columns_of_infinities),
                                      cmocka_unit_test(ropes)};
