@@ -6,7 +6,7 @@
 #define N ((int64_t)1 << 24)
 
 static void make_normal(const bench_case *c, bench_state *s) {
-  s->in[0] = bench_ready(mx_abs(bench_normal(N, c->dtype, 0)));
+  s->in[0] = bench_ready(mx_astype(mx_abs(bench_normal(N, MX_FLOAT32, 0)), c->dtype));
 }
 static void make_integers(const bench_case *c, bench_state *s) {
   s->in[0] = bench_integers(N, c->dtype, 0, 100, 0);
