@@ -10,6 +10,7 @@
 #include "kernels/simd.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* c[0] + c[1] x + ... + c[n-1] x^(n-1) */
 V_INLINE vf vf_horner(vf x, const float *c, int n) {

@@ -180,7 +180,7 @@ V_INLINE vi v32_log_steps(vf x, vf *k, vf *c, vf *r) {
   *r = vf_fma(m, *c, vf_set(-1.f));
   return step;
 }
-V_INLINE vf v32_log_sum(const v32_base *b, vf k, vi step, vf r, vf r_low) {
+V_INLINE vf v32_log_sum(const v32_base *b, vf k, vi step, vf r, vf r_low, bool finite) {
   vf sum = vf_fma(k, vf_set(b->unit), v32_pick(b->high, step)) * 0x1p-16f;
   vf low = v32_pick(b->low, step) + r_low;
   if (b->unit_low != 0) low = vf_fma(k, vf_set(b->unit_low), low);
@@ -188,13 +188,14 @@ V_INLINE vf v32_log_sum(const v32_base *b, vf k, vi step, vf r, vf r_low) {
   p = b->factor_low != 0 ? vf_fma(r, p, vf_set(b->factor_low)) : r * p;
   const vf factor = vf_set(b->factor);
   vf high = vf_fma(r, factor, sum);
-  vf left = (vf)_mm512_max_ps((__m512)(sum - high), (__m512)vf_set(-1.f)); /* no inf - inf */
+  vf left = sum - high;
+  if (!finite) left = (vf)_mm512_max_ps((__m512)left, (__m512)vf_set(-1.f)); /* no inf - inf */
   return high + (vf_fma(r, factor, left) + vf_fma(r, p, low));
 }
 V_INLINE vf v32_log_base(const v32_base *b, vf x) {
   vf k, c, r;
   vi step = v32_log_steps(x, &k, &c, &r);
-  return v32_log_sum(b, k, step, r, vf_set(0.f));
+  return v32_log_sum(b, k, step, r, vf_set(0.f), false);
 }
 V_INLINE vf v32_log(vf x) { return v32_log_base(&v32_natural, x); }
 V_INLINE vf v32_log2(vf x) { return v32_log_base(&v32_binary, x); }
@@ -205,7 +206,7 @@ V_INLINE vf v32_log_of_sum(vf x, vf low) {
   vf k, c, r, r_low;
   vi step = v32_log_steps(x, &k, &c, &r);
   r = v32_sum(r, v32_scale(low * c, -k), &r_low);
-  return v32_log_sum(&v32_natural, k, step, r, r_low);
+  return v32_log_sum(&v32_natural, k, step, r, r_low, true);
 }
 /* log(1 + x + x_low), -1 < x < inf */
 V_INLINE vf v32_log1p_inside(vf x, vf x_low) {

@@ -1,13 +1,11 @@
-/* Mathematical functions on AVX-512 vectors of float64, within 2.2 ulp of the true value and mostly
- * little above half of one; special values as in C's libm. Logarithms and exponentials look up 16
- * steps of an octave in registers, so that what is left to the polynomials (Taylor's) is small.
- * Included by kernel sources only; other instruction sets use libm. */
+/* Mathematical functions on AVX-512 vectors of float64, within 1.2 ulp of the true value (sigmoid
+ * 2) and mostly little above half of one; special values as in C's libm. Logarithms and
+ * exponentials look up 16 steps of an octave in registers, so that what is left to the polynomials
+ * (Taylor's) is small. Included by kernel sources only; other instruction sets use libm. */
 #ifndef KERNELS_VMATH64_H
 #define KERNELS_VMATH64_H
 
 #include "kernels/vmath.h"
-
-#include <stdbool.h>
 
 #if defined(__AVX512F__)
 
@@ -110,26 +108,25 @@ V_INLINE vd v64_exp_parts(vd x, vd x_low, double shift, vd *rest) {
   return v64_scale(high, power + shift);
 }
 
-/* In two parts, up to 40. Near 0 what is left of step - 1 is no larger than step r, whose rounding
- * counts. */
-V_INLINE vd v64_expm1_parts(vd x, vd *rest) {
-  vd r, r_low, step, low, power, y = v64_exp_clamp(x);
-  vd p = v64_exp_reduce(y, vd_set(0), &r, &r_low, &step, &low, &power, true);
-  vd far = v64_scale(step + vd_fma(step, vd_fma(r * r, p, r), low), power);
+/* e^x - 1 in two parts, for x up to 40; `upward` says that none is below 0. Near 0 what is left of
+ * step - 1 is no larger than step r, whose rounding counts. */
+V_INLINE vd v64_expm1_parts(vd x, bool upward, vd *rest) {
+  vd r, r_low, step, low, power;
+  vd p = v64_exp_reduce(x, vd_set(0), &r, &r_low, &step, &low, &power, true);
   step = v64_scale(step, power);
   low = v64_scale(low, power);
-  vd high = step - 1, lost = vd_select(step > 1, (step - high) - 1, step - (high + 1));
+  vd high = step - 1, lost = (step - high) - 1;
+  if (!upward) lost = vd_select(step > 1, lost, step - (high + 1));
   vd linear = step * r, linear_low = vd_fma(step, r_low, vd_fma(step, r, -linear));
   vd sum = high + linear, sum_low = (high - sum) + linear;
   sum_low += lost + linear_low + vd_fma(linear * r, p, vd_fma(low, r, low));
   vd near = sum + sum_low;
   *rest = (sum - near) + sum_low;
-  y = vd_select(x > 40, far, near);
-  return vd_select(x == 0, x, y);
+  return near;
 }
 V_INLINE vd v64_expm1(vd x) {
-  vd rest;
-  return v64_expm1_parts(x, &rest);
+  vd rest, near = v64_expm1_parts(vd_at_most(v64_exp_clamp(x), vd_set(40)), false, &rest);
+  return vd_select(x == 0, x, vd_select(x > 40, v64_exp(x), near));
 }
 
 /* 1 / x to 2^-27, where neither is subnormal; what it leaves of a quotient is divided by it again.
@@ -145,12 +142,12 @@ V_INLINE vd v64_share(vd t, vd t_low, double whole, vd *rest) {
   return q;
 }
 V_INLINE vd v64_tanh(vd x) {
-  vd low, rest, t = v64_expm1_parts(2 * vd_at_most(vd_abs(x), vd_set(20)), &low);
+  vd low, rest, t = v64_expm1_parts(2 * vd_at_most(vd_abs(x), vd_set(20)), true, &low);
   vd q = v64_share(t, low, 2, &rest);
   return vd_copysign(q + rest, x);
 }
 V_INLINE vd v64_sinh(vd x) {
-  vd a = vd_abs(x), low, rest, unused, t = v64_expm1_parts(vd_at_most(a, vd_set(30)), &low);
+  vd a = vd_abs(x), low, rest, unused, t = v64_expm1_parts(vd_at_most(a, vd_set(30)), true, &low);
   vd q = v64_share(t, low, 1, &rest), sum = t + q;
   vd near = 0.5 * (sum + (((t - sum) + q) + (low + rest)));
   vd far = v64_exp_parts(a, vd_set(0), -1, &unused);
