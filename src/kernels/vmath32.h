@@ -180,41 +180,42 @@ V_INLINE vi v32_log_steps(vf x, vf *k, vf *c, vf *r) {
   *r = vf_fma(m, *c, vf_set(-1.f));
   return step;
 }
-V_INLINE vf v32_log_sum(const v32_base *b, vf k, vi step, vf r, vf r_low, bool finite) {
+/* `closely`: what rounding takes from the sum is added again. */
+V_INLINE vf v32_log_sum(const v32_base *b, vf k, vi step, vf r, vf r_low, bool closely) {
   vf sum = vf_fma(k, vf_set(b->unit), v32_pick(b->high, step)) * 0x1p-16f;
   vf low = v32_pick(b->low, step) + r_low;
   if (b->unit_low != 0) low = vf_fma(k, vf_set(b->unit_low), low);
   vf p = vf_horner(r, b->p, 4);
   p = b->factor_low != 0 ? vf_fma(r, p, vf_set(b->factor_low)) : r * p;
   const vf factor = vf_set(b->factor);
+  if (!closely) return sum + vf_fma(r, factor, vf_fma(r, p, low));
   vf high = vf_fma(r, factor, sum);
-  vf left = sum - high;
-  if (!finite) left = (vf)_mm512_max_ps((__m512)left, (__m512)vf_set(-1.f)); /* no inf - inf */
+  vf left = (vf)_mm512_max_ps((__m512)(sum - high), (__m512)vf_set(-1.f)); /* no inf - inf */
   return high + (vf_fma(r, factor, left) + vf_fma(r, p, low));
 }
-V_INLINE vf v32_log_base(const v32_base *b, vf x) {
+V_INLINE vf v32_log_base(const v32_base *b, vf x, bool closely) {
   vf k, c, r;
   vi step = v32_log_steps(x, &k, &c, &r);
-  return v32_log_sum(b, k, step, r, vf_set(0.f), false);
+  return v32_log_sum(b, k, step, r, vf_set(0.f), closely);
 }
-V_INLINE vf v32_log(vf x) { return v32_log_base(&v32_natural, x); }
-V_INLINE vf v32_log2(vf x) { return v32_log_base(&v32_binary, x); }
-V_INLINE vf v32_log10(vf x) { return v32_log_base(&v32_decimal, x); }
+V_INLINE vf v32_log(vf x) { return v32_log_base(&v32_natural, x, false); }
+V_INLINE vf v32_log2(vf x) { return v32_log_base(&v32_binary, x, true); }
+V_INLINE vf v32_log10(vf x) { return v32_log_base(&v32_decimal, x, false); }
 
 /* log(x + low), 0 < x < inf, for a `low` of up to an ulp of 1 + x */
-V_INLINE vf v32_log_of_sum(vf x, vf low) {
+V_INLINE vf v32_log_of_sum(vf x, vf low, bool closely) {
   vf k, c, r, r_low;
   vi step = v32_log_steps(x, &k, &c, &r);
   r = v32_sum(r, v32_scale(low * c, -k), &r_low);
-  return v32_log_sum(&v32_natural, k, step, r, r_low, true);
+  return v32_log_sum(&v32_natural, k, step, r, r_low, closely);
 }
 /* log(1 + x + x_low), -1 < x < inf */
-V_INLINE vf v32_log1p_inside(vf x, vf x_low) {
+V_INLINE vf v32_log1p_inside(vf x, vf x_low, bool closely) {
   vf low, u = v32_sum(vf_at_least(x, vf_set(1.f)), vf_at_most(x, vf_set(1.f)), &low);
-  return v32_log_of_sum(u, low + x_low);
+  return v32_log_of_sum(u, low + x_low, closely);
 }
 V_INLINE vf v32_log1p(vf x) {
-  vf y = v32_log1p_inside(x, vf_set(0.f));
+  vf y = v32_log1p_inside(x, vf_set(0.f), true);
   y = v32_blend(V32_WHERE(x, EQ_OQ, vf_set(-1.f)), vf_set(-INFINITY), y);
   y = v32_blend(V32_WHERE(x, EQ_OQ, vf_set(INFINITY)), x, y);
   return vf_copysign(y, x);
@@ -224,7 +225,7 @@ V_INLINE vf v32_arcsinh(vf x) {
   vf a = vf_at_most(vf_abs(x), vf_set(0x1p60f)), aa = a * a, low;
   /* From 2^24 on a + sqrt(a^2 + 1) - 1 is 2 a. */
   vf more = aa / (1.f + vf_sqrt(aa + 1.f)), u = v32_sum(a, more, &low);
-  vf y = v32_log1p_inside(u, low);
+  vf y = v32_log1p_inside(u, low, false);
   __mmask16 far = V32_WHERE(vf_abs(x), GT_OQ, vf_set(0x1p60f));
   if (__builtin_expect(far, 0)) y = v32_blend(far, v32_log(vf_abs(x)) + (float)M_LN2, y);
   return vf_copysign(y, x);
@@ -232,7 +233,7 @@ V_INLINE vf v32_arcsinh(vf x) {
 V_INLINE vf v32_arctanh(vf x) {
   vf a = vf_abs(x), d_low, d = v32_sum(vf_set(1.f), -a, &d_low), two = a + a;
   vf t = two / d, t_low = (vf_fma(-t, d, two) - t * d_low) * v32_guess(d);
-  vf y = 0.5f * v32_log1p_inside(t, t_low);
+  vf y = 0.5f * v32_log1p_inside(t, t_low, false);
   y = v32_blend(V32_WHERE(a, EQ_OQ, vf_set(1.f)), vf_set(INFINITY), y);
   return vf_copysign(y, x);
 }
