@@ -324,12 +324,13 @@ V_INLINE vf v32_sinh(vf x) {
   near = vf_fma(a * z, near, a);
   return vf_copysign(v32_blend(V32_WHERE(a, LT_OQ, vf_set(1.f)), near, far), x);
 }
+/* half + 1 / (4 half), both of half's parts: a guess at the quotient, and what it misses. */
 V_INLINE vf v32_cosh(vf x) {
-  vf low, half = v32_half_exp(vf_abs(x), &low), quarter = v32_quarter(half), e;
-  vf sum = v32_sum(half, quarter, &e), inverse = 4.f * quarter;
-  e += vf_fma(vf_fma(-half, inverse, vf_set(1.f)), quarter, low); /* and the quarter's own rest */
-  e = vf_fma(-inverse * quarter, low, e);
-  return v32_blend(V32_WHERE(half, EQ_OQ, vf_set(INFINITY)), half, sum + e);
+  vf low, half = v32_half_exp(vf_abs(x), &low), guess = v32_guess(half), quarter = 0.25f * guess, e;
+  vf missed = vf_fma(-low, guess, vf_fma(-half, guess, vf_set(1.f)));
+  vf sum = v32_sum(half, quarter, &e);
+  sum += vf_fma(quarter, vf_fma(missed, missed, missed), e + low);
+  return v32_blend(V32_WHERE(half, EQ_OQ, vf_set(INFINITY)), half, sum);
 }
 
 /* ---- trigonometric functions ---- */
