@@ -115,7 +115,7 @@ typedef struct {
   vi pairs[STRETCH / 2][SIDE];
   float scales[SPAN][STRIP], biases[SPAN][STRIP];
   float totals[MOST_STORED][STRIP];
-  const uint8_t *next; /* the last byte of the first row's next stretch, to be asked for */
+  const uint8_t *next; /* what is asked for: a part of the next rows, in its own order */
   int64_t stride;
 } strip;
 
@@ -193,7 +193,7 @@ INLINE void multiply(strip *s, const mx_qmm_some *x, int bits, int M, place at) 
   const int64_t sums_at = (at.tile * x->groups + at.group) * M;
   const int32_t *xi = x->pairs + (at.tile * x->k + at.group * x->group) / 2 * M;
   const uint8_t *bytes = s->bytes + at.within * bits / 8;
-  const uint8_t *ahead = s->next + at.within / 4 * s->stride;
+  const uint8_t *ahead = s->next + at.within / 4 * PITCH(bits);
   vi(*pairs)[SIDE] = s->pairs + at.within / 2;
   vi sums[8][SIDE];
 #pragma GCC unroll 8
@@ -202,8 +202,8 @@ INLINE void multiply(strip *s, const mx_qmm_some *x, int bits, int M, place at) 
     if (bits) open_block(bits, bytes, pairs);
     for (int i = 0; i < 16; i += 2, pairs += 2, xi += 2 * M) {
       if (bits) __builtin_prefetch(ahead, 0, 2);
-      if (bits > 4) __builtin_prefetch(ahead - 64, 0, 2);
-      ahead += s->stride;
+      if (bits > 4) __builtin_prefetch(ahead + 64, 0, 2);
+      ahead += PITCH(bits);
 #pragma GCC unroll 2
       for (int two = 0; two < 2; two++) {
         vi a = pairs[two][0], b = pairs[two][1];
@@ -276,6 +276,7 @@ static void multiply_stretch(strip *s, const mx_qmm_weights *w, const mx_qmm_som
 static void multiply_strip(strip *s, const mx_qmm_weights *w, const mx_qmm_some *x, int64_t n,
                            int64_t end) {
   const uint8_t *p = w->packed + n * w->row_bytes;
+  const uint8_t *after = p + STRIP * w->row_bytes;
   const int64_t each = STRETCH / w->group;
   s->stride = w->row_bytes;
   memset(s->totals, 0, (size_t)(x->tiles * x->tile) * sizeof *s->totals);
@@ -287,8 +288,7 @@ static void multiply_strip(strip *s, const mx_qmm_weights *w, const mx_qmm_some 
       int64_t groups = count - g < each ? count - g : each;
       copy_stretch(s, p, end - n, groups * w->group, w->bits);
       p += groups * w->group * w->bits / 8;
-      s->next = p + PITCH(w->bits) - 1;
-      if (span + g + groups == w->groups) s->next += (STRIP - 1) * s->stride;
+      s->next = after + (span + g) / each * STRIP * PITCH(w->bits);
       ask_for_scales(w, n, span + g, groups);
       multiply_stretch(s, w, x, g, span, groups);
     }
