@@ -20,7 +20,7 @@
 typedef struct {
   const mx_qmm_product *p;
   mx_qmm_x x;
-  int64_t m; /* first row */
+  int64_t m, rows; /* the first row of x, and how many */
   float *floats;
 } job;
 
@@ -36,11 +36,10 @@ static void *element(const void *p, int64_t i, mx_dtype dtype) {
   return (char *)p + i * (int64_t)mx_dtype_size(dtype);
 }
 
-static void run_rows(void *context, int64_t begin, int64_t end) {
+static void run_row(void *context, int64_t begin, int64_t end) {
   const job *j = context;
   const mx_qmm_product *p = j->p;
-  mx_k->qmm_rows(&p->w, &j->x, begin, end, element(p->out, j->m * p->ldo, p->dtype), p->ldo,
-                 p->dtype);
+  mx_k->qmm_row(&p->w, &j->x, begin, end, element(p->out, j->m * p->ldo, p->dtype), p->dtype);
 }
 
 static float load(const void *p, int64_t i, mx_dtype dtype) {
@@ -104,17 +103,16 @@ static int many_rows(const mx_qmm_product *p, int64_t m, int64_t rows) {
   return mx_gemm_with_opened(&product, &opened);
 }
 
-static int few_rows(job *j) {
+static int one_row(job *j) {
   const mx_qmm_product *p = j->p;
+  j->x = (mx_qmm_x){.k = p->k, .bits = p->w.bits, .group = p->w.group, .parts = parts_of(p)};
   mx_buffer *work = mx_buffer_new(mx_k->qmm_layout(&j->x, NULL));
   if (!work) return -1;
   mx_k->qmm_layout(&j->x, work->data);
-  bool finite = true;
-  for (int64_t m = 0; m < j->x.rows; m++)
-    finite &= mx_k->qmm_load_row(&j->x, m, element(p->x, (j->m + m) * p->ldx, p->dtype), p->dtype);
-  if (finite) mx_pool_run(p->n, rows_grain(&p->w), run_rows, j);
+  bool finite = mx_k->qmm_load_row(&j->x, element(p->x, j->m * p->ldx, p->dtype), p->dtype);
+  if (finite) mx_pool_run(p->n, rows_grain(&p->w), run_row, j);
   mx_buffer_release(work);
-  return finite ? 0 : many_rows(p, j->m, j->x.rows); /* integers cannot hold infinities */
+  return finite ? 0 : many_rows(p, j->m, 1); /* integers cannot hold infinities */
 }
 
 typedef struct {
@@ -163,9 +161,9 @@ static void run_groups(void *context, int64_t begin, int64_t end) {
     memset(sums, 0, sizeof sums);
     for (int64_t k = 0; k < p->k; k++) {
       mx_k->qmm_open(&p->w, k, g, count, weights);
-      mx_k->qmm_axpy(weights, columns, j->x.rows, j->floats + k, p->k, sums, SPAN);
+      mx_k->qmm_axpy(weights, columns, j->rows, j->floats + k, p->k, sums, SPAN);
     }
-    for (int64_t m = 0; m < j->x.rows; m++)
+    for (int64_t m = 0; m < j->rows; m++)
       for (int64_t i = 0; i < columns; i++)
         store(p->out, (j->m + m) * p->ldo + g * p->w.group + i, p->dtype, sums[m * SPAN + i]);
   }
@@ -173,10 +171,10 @@ static void run_groups(void *context, int64_t begin, int64_t end) {
 
 static int few_rows_untransposed(job *j) {
   const mx_qmm_product *p = j->p;
-  mx_buffer *work = mx_buffer_new((size_t)(j->x.rows * p->k) * sizeof(float));
+  mx_buffer *work = mx_buffer_new((size_t)(j->rows * p->k) * sizeof(float));
   if (!work) return -1;
   j->floats = work->data;
-  for (int64_t m = 0; m < j->x.rows; m++)
+  for (int64_t m = 0; m < j->rows; m++)
     for (int64_t k = 0; k < p->k; k++)
       j->floats[m * p->k + k] = load(p->x, (j->m + m) * p->ldx + k, p->dtype);
   mx_pool_run(p->w.groups, 1, run_groups, j);
@@ -191,11 +189,8 @@ int mx_qmm(const mx_qmm_product *p) {
   for (int64_t m = 0; m < p->m; m += most) {
     int64_t rows = p->m - m < most ? p->m - m : most;
     bool some = p->transpose && rows > 1;
-    job j = {
-        .p = p,
-        .m = m,
-        .x = {.rows = rows, .k = p->k, .bits = p->w.bits, .group = p->w.group, .parts = parts}};
-    if (some ? some_rows(p, m, rows) : p->transpose ? few_rows(&j) : few_rows_untransposed(&j))
+    job j = {.p = p, .m = m, .rows = rows};
+    if (some ? some_rows(p, m, rows) : p->transpose ? one_row(&j) : few_rows_untransposed(&j))
       return -1;
   }
   return 0;

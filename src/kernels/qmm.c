@@ -1,23 +1,19 @@
-/* Products of a few rows of activations with a quantised matrix, read once and in place: what
- * decoding a language model spends its time on. */
+/* Products of one row of activations with a quantised matrix, read once and in place; of float32,
+ * which takes two stored rows, here (of one: qmm_vector.c). */
 #include "kernels/qmm.h"
 #include "kernels/qmm_rounding.h"
 #include "kernels/qmm_unpack.h"
 
 #define CHUNK 128 /* groups of a row whose scales are held as floats at a time */
 #define ALIGN(n) (((n) + 63) & ~(size_t)63)
-#if LANES == 16 || defined(__aarch64__)
-#define MOST_ROWS 4 /* rows of x sharing one reading of the weights in registers */
-#else
-#define MOST_ROWS 2
-#endif
+#define PARTS 2 /* stored rows of a float32 row; a row of one goes to qmm_vector */
 
 size_t MX_KERNEL(qmm_layout)(mx_qmm_x *x, void *memory) {
   int64_t unit = unit_of(x->bits, x->group), units = (x->k + unit - 1) / unit;
   x->integers_stride = units * unit;
   x->steps_stride = units * LANES;
   x->sums_stride = (x->k / x->group + 15) / 16 * 16;
-  size_t stored = (size_t)(x->rows * x->parts);
+  size_t stored = (size_t)x->parts;
   size_t integers = ALIGN(stored * (size_t)x->integers_stride * sizeof(int16_t));
   size_t steps = ALIGN(stored * (size_t)x->steps_stride * sizeof(float));
   size_t starts = ALIGN(stored * (size_t)x->steps_stride * sizeof(int32_t));
@@ -84,7 +80,7 @@ static void place_step(const mx_qmm_x *x, int64_t stored, int64_t g, int group, 
                        float sum) {
   const int block = BLOCK(x->bits), lanes = group >= block ? LANES : LANES * group / block;
   float *steps = x->steps + stored * x->steps_stride + g * lanes;
-  for (int l = 0; l < lanes && x->rows * x->parts > 1; l++) steps[l] = step;
+  for (int l = 0; l < lanes && x->parts > 1; l++) steps[l] = step;
   x->sums[stored * x->sums_stride + g] = sum;
   x->group_steps[stored * x->sums_stride + g] = step;
 }
@@ -114,69 +110,69 @@ static void clear_end(const mx_qmm_x *x, int64_t stored) {
   memset(x->group_steps + stored * x->sums_stride + groups, 0, beyond);
 }
 
-/* Group g of row m; returns the bits of its largest magnitude. */
-INLINE uint32_t load_group(const mx_qmm_x *x, int64_t stored, int64_t g, const void *row,
-                           mx_dtype dtype, int group) {
+/* Group g of the row; returns the bits of its largest magnitude. */
+INLINE uint32_t load_group(const mx_qmm_x *x, int64_t g, const void *row, mx_dtype dtype,
+                           int group) {
   rounded_group r;
   take_group(&r, row, g * group, group, dtype);
   for (int part = 0; part < x->parts; part++) {
     int32_t sum = next_part(&r, group);
     if (FIELDS(x->bits) == 1)
-      place_group(x, stored + part, g, r.integers, 1, group);
+      place_group(x, part, g, r.integers, 1, group);
     else if (FIELDS(x->bits) == 4)
-      place_group(x, stored + part, g, r.integers, 4, group);
+      place_group(x, part, g, r.integers, 4, group);
     else
-      place_group(x, stored + part, g, r.integers, 8, group);
-    place_step(x, stored + part, g, group, r.step, r.step * (float)sum);
+      place_group(x, part, g, r.integers, 8, group);
+    place_step(x, part, g, group, r.step, r.step * (float)sum);
   }
   return r.most;
 }
 
 #define LOAD(group)                                                                 \
-  static uint32_t load_group_##group(const mx_qmm_x *x, int64_t stored, int64_t g,  \
-                                     const void *row, mx_dtype dtype) {             \
-    return dtype == MX_BFLOAT16 ? load_group(x, stored, g, row, MX_BFLOAT16, group) \
-                                : load_group(x, stored, g, row, dtype, group);      \
+  static uint32_t load_group_##group(const mx_qmm_x *x, int64_t g, const void *row, \
+                                     mx_dtype dtype) {                              \
+    return dtype == MX_BFLOAT16 ? load_group(x, g, row, MX_BFLOAT16, group)         \
+                                : load_group(x, g, row, dtype, group);              \
   }
 LOAD(32)
 LOAD(64)
 LOAD(128)
 
-bool MX_KERNEL(qmm_load_row)(const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype) {
-  int64_t stored = m * x->parts, groups = x->k / x->group;
-  for (int part = 0; part < x->parts; part++) clear_end(x, stored + part);
+bool MX_KERNEL(qmm_load_row)(const mx_qmm_x *x, const void *row, mx_dtype dtype) {
+  int64_t groups = x->k / x->group;
+  for (int part = 0; part < x->parts; part++) clear_end(x, part);
   uint32_t largest = 0;
   for (int64_t g = 0; g < groups; g++) {
-    uint32_t most = x->group == 32   ? load_group_32(x, stored, g, row, dtype)
-                    : x->group == 64 ? load_group_64(x, stored, g, row, dtype)
-                                     : load_group_128(x, stored, g, row, dtype);
+    uint32_t most = x->group == 32   ? load_group_32(x, g, row, dtype)
+                    : x->group == 64 ? load_group_64(x, g, row, dtype)
+                                     : load_group_128(x, g, row, dtype);
     largest = most > largest ? most : largest;
   }
-  if (x->rows * x->parts > 1) /* qmm_vector needs no starts */
-    for (int part = 0; part < x->parts; part++) centre_row(x, stored + part);
+  if (x->parts > 1) /* qmm_vector needs no starts */
+    for (int part = 0; part < x->parts; part++) centre_row(x, part);
   return finite_bits(largest);
 }
 
 typedef struct {
   const mx_qmm_weights *w;
   const mx_qmm_x *x;
-  int64_t n, last, stored; /* two rows of w (or twice the same), and the first stored row of x */
-  float *sums;             /* [rows of w][rows of x] */
+  int64_t n, last; /* two rows of w, or twice the same */
+  float *sums;     /* of each */
 } tile;
 
 /* Scales of `count` groups as floats, and the biases' part of the products added to sums. The bias
  * is that of the middle code: scale * (q - middle) + (bias + middle * scale). */
-INLINE void load_scales(const tile *t, int64_t n, int rows, int64_t group, int64_t count,
-                        float *scales, vf *sums) {
+INLINE void load_scales(const tile *t, int64_t n, int64_t group, int64_t count, float *scales,
+                        vf *sums) {
   vf middle = vf_set((float)(1 << (t->w->bits - 1)));
   const mx_qmm_weights *w = t->w;
   int64_t at = n * w->groups + group, i = 0;
-  const float *x = t->x->sums + t->stored * t->x->sums_stride + group;
+  const float *x = t->x->sums + group;
   for (; i + LANES <= count; i += LANES) {
     vf scale = load_floats(w->scales, at + i, w->dtype);
     vf bias = vf_fma(scale, middle, load_floats(w->biases, at + i, w->dtype));
     vf_store(scales + i, scale);
-    for (int m = 0; m < rows; m++)
+    for (int m = 0; m < PARTS; m++)
       sums[m] = vf_fma(bias, vf_load(x + m * t->x->sums_stride + i), sums[m]);
   }
   if (i == count) return;
@@ -187,7 +183,7 @@ INLINE void load_scales(const tile *t, int64_t n, int rows, int64_t group, int64
   }
   for (int64_t j = count; j < i + LANES; j++) scales[j] = 0;
   vf bias = vf_fma(vf_load(scales + i), middle, vf_load(biases));
-  for (int m = 0; m < rows; m++)
+  for (int m = 0; m < PARTS; m++)
     sums[m] = vf_fma(bias, vf_load(x + m * t->x->sums_stride + i), sums[m]);
 }
 
@@ -202,9 +198,9 @@ typedef struct {
   int blocks, groups; /* in a unit; one of the two is 1 */
 } run;
 
-/* Adds a run's products with MR stored rows of x to sums: `one` says that a unit is one block, so
+/* Adds a run's products with both stored rows of x to sums: `one` says that a unit is one block, so
  * that the compiler sees no loop. */
-INLINE void multiply_run(const run *r, int bits, int MR, bool one, vf sums[2][4]) {
+INLINE void multiply_run(const run *r, int bits, bool one, vf sums[2][PARTS]) {
   const int block_bytes = BLOCK(bits) * bits / 8, groups = one ? r->groups : 1;
   const int blocks = one ? 1 : r->blocks;
   const vi spread = vf_spreader(groups);
@@ -213,22 +209,18 @@ INLINE void multiply_run(const run *r, int bits, int MR, bool one, vf sums[2][4]
   const float *scale0 = r->scales[0], *scale1 = r->scales[1], *steps = r->steps;
   const int32_t *starts = r->starts;
   for (int64_t unit = 0; unit < r->units; unit++) {
-    vi integer[2][4];
-#pragma GCC unroll 4
-    for (int m = 0; m < MR; m++)
+    vi integer[2][PARTS];
+#pragma GCC unroll 2
+    for (int m = 0; m < PARTS; m++)
       integer[0][m] = integer[1][m] = vi_load(starts + m * r->steps_stride);
     for (int b = 0; b < blocks; b++) {
       vi raw0[MAX_RAW], raw1[MAX_RAW];
       open_block(bits, p0, raw0);
       open_block(bits, p1, raw1);
-      if (MR == 1) {
-        __builtin_prefetch(p0 + 1024);
-        __builtin_prefetch(p1 + 1024);
-      }
       for (int v = 0; v < VECTORS(bits); v++) {
         vi field0 = open_field(bits, raw0, v), field1 = open_field(bits, raw1, v);
-#pragma GCC unroll 4
-        for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 2
+        for (int m = 0; m < PARTS; m++) {
           vi a = vi_load(xi + m * r->xi_stride + v * 2 * LANES);
           integer[0][m] = vi_dot(integer[0][m], field0, a);
           integer[1][m] = vi_dot(integer[1][m], field1, a);
@@ -242,8 +234,8 @@ INLINE void multiply_run(const run *r, int bits, int MR, bool one, vf sums[2][4]
     vf s1 = one ? vf_spread(scale1, spread) : vf_set(*scale1);
     scale0 += groups;
     scale1 += groups;
-#pragma GCC unroll 4
-    for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 2
+    for (int m = 0; m < PARTS; m++) {
       vf step = vf_load(steps + m * r->steps_stride);
       sums[0][m] = vf_fma(vf_mul(vf_from_int(integer[0][m]), step), s0, sums[0][m]);
       sums[1][m] = vf_fma(vf_mul(vf_from_int(integer[1][m]), step), s1, sums[1][m]);
@@ -254,7 +246,7 @@ INLINE void multiply_run(const run *r, int bits, int MR, bool one, vf sums[2][4]
 }
 
 /* The run's last unit, where the row ends within it: read from copies that zeros complete. */
-INLINE void multiply_rest(run *r, int64_t bytes, int bits, int MR, vf sums[2][4]) {
+INLINE void multiply_rest(run *r, int64_t bytes, int bits, vf sums[2][PARTS]) {
   uint8_t rest[2][64] = {{0}};
   float scales[2][16] = {{0}};
   int groups = (int)(bytes * 8 / bits / (BLOCK(bits) / r->groups));
@@ -265,97 +257,70 @@ INLINE void multiply_rest(run *r, int64_t bytes, int bits, int MR, vf sums[2][4]
     r->scales[n] = scales[n];
   }
   r->units = 1;
-  multiply_run(r, bits, MR, true, sums);
+  multiply_run(r, bits, true, sums);
 }
 
-/* Two rows of w times MR stored rows of x, all of k. */
-INLINE void multiply_tile(const tile *t, int bits, int MR) {
+/* Two rows of w times the row of x, all of k. */
+INLINE void multiply_tile(const tile *t, int bits) {
   const mx_qmm_weights *w = t->w;
   const mx_qmm_x *x = t->x;
   float scales[2][CHUNK + LANES];
   run r = {.p = {w->packed + t->n * w->row_bytes, w->packed + t->last * w->row_bytes},
-           .xi = x->integers + t->stored * x->integers_stride,
-           .steps = x->steps + t->stored * x->steps_stride,
-           .starts = x->starts + t->stored * x->steps_stride,
+           .xi = x->integers,
+           .steps = x->steps,
+           .starts = x->starts,
            .xi_stride = x->integers_stride,
            .steps_stride = x->steps_stride,
            .blocks = w->group > BLOCK(bits) ? w->group / BLOCK(bits) : 1,
            .groups = BLOCK(bits) > w->group ? BLOCK(bits) / w->group : 1};
-  vf sums[2][4];
-#pragma GCC unroll 4
-  for (int m = 0; m < MR; m++) sums[0][m] = sums[1][m] = vf_zero();
+  vf sums[2][PARTS];
+#pragma GCC unroll 2
+  for (int m = 0; m < PARTS; m++) sums[0][m] = sums[1][m] = vf_zero();
   for (int64_t g = 0; g < w->groups; g += CHUNK) {
     int64_t count = w->groups - g < CHUNK ? w->groups - g : CHUNK;
-    load_scales(t, t->n, MR, g, count, scales[0], sums[0]);
-    load_scales(t, t->last, MR, g, count, scales[1], sums[1]);
+    load_scales(t, t->n, g, count, scales[0], sums[0]);
+    load_scales(t, t->last, g, count, scales[1], sums[1]);
     r.units = count / r.groups;
     r.scales[0] = scales[0];
     r.scales[1] = scales[1];
     if (r.blocks > 1)
-      multiply_run(&r, bits, MR, false, sums);
+      multiply_run(&r, bits, false, sums);
     else
-      multiply_run(&r, bits, MR, true, sums);
+      multiply_run(&r, bits, true, sums);
     int64_t weights = r.units * r.blocks * BLOCK(bits), done = r.units * r.groups;
     for (int n = 0; n < 2; n++) r.p[n] += weights * bits / 8, r.scales[n] += done;
     r.xi += weights;
     r.steps += r.units * LANES;
     r.starts += r.units * LANES;
     if (FIELDS(bits) > 1 && done < count)
-      multiply_rest(&r, (count - done) * w->group * bits / 8, bits, MR, sums);
+      multiply_rest(&r, (count - done) * w->group * bits / 8, bits, sums);
   }
-#pragma GCC unroll 4
-  for (int m = 0; m < MR; m++) {
-    t->sums[m] = vf_sum(sums[0][m]);
-    t->sums[4 + m] = vf_sum(sums[1][m]);
-  }
+  for (int n = 0; n < 2; n++) t->sums[n] = vf_sum(sums[n][0]) + vf_sum(sums[n][1]);
 }
 
 #define BITS(B) B(2) B(3) B(4) B(5) B(6) B(8)
-#define TILES(bits)                                                         \
-  static void tile_##bits##_1(const tile *t) { multiply_tile(t, bits, 1); } \
-  static void tile_##bits##_2(const tile *t) { multiply_tile(t, bits, 2); } \
-  static void tile_##bits##_4(const tile *t) { multiply_tile(t, bits, 4); }
-BITS(TILES)
+#define TILE(bits) \
+  static void tile_##bits(const tile *t) { multiply_tile(t, bits); }
+BITS(TILE)
 
-/* By width, then 0, 1, 2 for 1, 2, 4 rows of x. */
-static void (*const tiles[9][3])(const tile *) = {
-#define ROW(bits) [bits] = {tile_##bits##_1, tile_##bits##_2, tile_##bits##_4},
-    BITS(ROW)
-#undef ROW
+static void (*const tiles[9])(const tile *) = {
+#define ENTRY(bits) [bits] = tile_##bits,
+    BITS(ENTRY)
+#undef ENTRY
 };
 
-/* Rows of x go by fours, twos and ones; each pass reads rows of w that the first has left in the
- * cache. A row of two parts is summed here. */
-static void few_rows(const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end,
-                     void *out, int64_t ld, mx_dtype dtype) {
-  int64_t stored = x->rows * x->parts;
-  for (int64_t s = 0; s < stored;) {
-    int rows = stored - s >= MOST_ROWS ? MOST_ROWS : stored - s >= 2 ? 2 : 1;
-    for (int64_t n = begin; n < end;) {
-      int some = end - n >= 2 ? 2 : 1;
-      float sums[8];
-      tiles[w->bits][rows >> 1](&(tile){w, x, n, n + some - 1, s, sums});
-      for (int i = 0; i < some; i++)
-        for (int m = 0; m < rows; m += x->parts) {
-          float sum = x->parts == 2 ? sums[i * 4 + m] + sums[i * 4 + m + 1] : sums[i * 4 + m];
-          put_float(out, (s + m) / x->parts * ld + n + i, dtype, sum);
-        }
-      n += some;
-    }
-    s += rows;
-  }
-}
-
-void MX_KERNEL(qmm_rows)(const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end,
-                         void *out, int64_t ld, mx_dtype dtype) {
-  if (x->rows * x->parts == 1) {
+void MX_KERNEL(qmm_row)(const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end,
+                        void *out, mx_dtype dtype) {
+  if (x->parts == 1) {
     MX_KERNEL(qmm_vector)(w, x, begin, end, out, dtype);
     return;
   }
-  int64_t run =
-      x->rows * x->parts > MOST_ROWS ? 65536 / (w->row_bytes + 1) / 2 * 2 + 2 : end - begin;
-  for (int64_t n = begin; n < end; n += run)
-    few_rows(w, x, n, n + run < end ? n + run : end, out, ld, dtype);
+  for (int64_t n = begin; n < end; n += 2) {
+    int64_t last = n + 1 < end ? n + 1 : n;
+    float sums[2];
+    tiles[w->bits](&(tile){w, x, n, last, sums});
+    for (int64_t i = n; i <= last; i++) put_float(out, i, dtype, sums[i - n]);
+  }
 }
 
 void MX_KERNEL(qmm_axpy)(const float *w, int64_t n, int64_t rows, const float *x, int64_t ldx,

@@ -28,15 +28,15 @@ typedef struct mx_qmm_weights {
   mx_dtype dtype;
 } mx_qmm_weights;
 
-/* Activations ready for one width and group size; their order in memory is the kernel's own. Each
- * of the `rows` takes `parts` stored rows. */
+/* A row of activations ready for one width and group size; their order in memory is the kernel's
+ * own. It takes `parts` stored rows. */
 typedef struct mx_qmm_x {
-  int16_t *integers;  /* [rows * parts][integers_stride] */
-  float *steps;       /* [rows * parts][steps_stride]: a unit's steps, spread over the lanes */
+  int16_t *integers;  /* [parts][integers_stride] */
+  float *steps;       /* [parts][steps_stride]: a unit's steps, spread over the lanes */
   int32_t *starts;    /* the same shape: -middle * (sum of a lane's xi) */
-  float *group_steps; /* [rows * parts][sums_stride]: each group's step once */
-  float *sums;        /* [rows * parts][sums_stride]: step * (sum of xi) for each group */
-  int64_t rows, k, integers_stride, steps_stride, sums_stride;
+  float *group_steps; /* [parts][sums_stride]: each group's step once */
+  float *sums;        /* [parts][sums_stride]: step * (sum of xi) for each group */
+  int64_t k, integers_stride, steps_stride, sums_stride;
   int parts, bits, group;
 } mx_qmm_x;
 
@@ -51,15 +51,15 @@ typedef struct mx_qmm_some {
 } mx_qmm_some;
 
 #define MX_KERNELS_QMM(K)                                                                          \
-  /* Lays out x (rows, k, bits, group and parts are set) and returns the bytes it takes; with      \
+  /* Lays out x (k, bits, group and parts are set) and returns the bytes it takes; with            \
    * memory of that size, 64-byte aligned, sets the pointers too. */                               \
   K(size_t, qmm_layout, (mx_qmm_x * x, void *memory))                                              \
-  /* Fills stored rows for row m of x from k elements. False if one of them is not finite. */      \
-  K(bool, qmm_load_row, (const mx_qmm_x *x, int64_t m, const void *row, mx_dtype dtype))           \
-  /* out[m * ld + n] = x[m] . w[n] for rows n in [begin, end) of w and all of x. */                \
-  K(void, qmm_rows,                                                                                \
+  /* Fills the stored rows from k elements. False if one of them is not finite. */                 \
+  K(bool, qmm_load_row, (const mx_qmm_x *x, const void *row, mx_dtype dtype))                      \
+  /* out[n] = x . w[n] for rows n in [begin, end) of w. */                                         \
+  K(void, qmm_row,                                                                                 \
     (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,            \
-     int64_t ld, mx_dtype dtype))                                                                  \
+     mx_dtype dtype))                                                                              \
   /* The same for an x of one stored row. */                                                       \
   K(void, qmm_vector,                                                                              \
     (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,            \
