@@ -11,8 +11,7 @@
 
 #define ROWS_AT_A_TIME 16
 #define MOST_FEW 32       /* rows of x for an untransposed W; beyond, opening it once costs less */
-#define MOST_SOME 48      /* stored rows of x: beyond, panels cost less */
-#define MOST_STORED 16    /* of them at a time */
+#define MOST_STORED 16    /* stored rows of x at a time */
 #define STRIP 32          /* rows of W that go together */
 #define GRAIN_BYTES 16384 /* of weights: what is worth waking a thread for */
 #define SPAN 512          /* columns that a task of the untransposed product holds as floats */
@@ -183,9 +182,9 @@ static int few_rows_untransposed(job *j) {
 }
 
 int mx_qmm(const mx_qmm_product *p) {
-  int parts = parts_of(p);
-  if (p->m > (p->transpose ? MOST_SOME / parts : MOST_FEW)) return many_rows(p, 0, p->m);
-  int64_t most = p->transpose ? MOST_STORED / parts : ROWS_AT_A_TIME;
+  if (p->m > (p->transpose ? mx_k->qmm_some_most(p->dtype) : MOST_FEW))
+    return many_rows(p, 0, p->m);
+  int64_t most = p->transpose ? MOST_STORED / parts_of(p) : ROWS_AT_A_TIME;
   for (int64_t m = 0; m < p->m; m += most) {
     int64_t rows = p->m - m < most ? p->m - m : most;
     bool some = p->transpose && rows > 1;

@@ -64,6 +64,8 @@ typedef struct mx_qmm_some {
   K(void, qmm_vector,                                                                              \
     (const mx_qmm_weights *w, const mx_qmm_x *x, int64_t begin, int64_t end, void *out,            \
      mx_dtype dtype))                                                                              \
+  /* The most rows of x of a dtype for which qmm_some takes less time than a matrix product. */    \
+  K(int, qmm_some_most, (mx_dtype dtype))                                                          \
   /* The same three for a mx_qmm_some: with its rows, k, bits, group and parts set; groups         \
    * [begin, end) of all its rows, which are ld elements apart (false if an element is not         \
    * finite); and out[m * ldo + n] = x[m] . w[n] for rows n in [begin, end) of w. */               \

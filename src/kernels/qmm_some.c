@@ -29,6 +29,17 @@ static int high_of_pair(int bits, int f) {
   return low_of_pair(bits, f) + (WHOLE(bits) ? 16 / bits : 16);
 }
 
+/* Measured, but of VNNI reckoned: there 16-bit integers multiply twice as fast as float32. */
+int MX_KERNEL(qmm_some_most)(mx_dtype dtype) {
+#if LANES == 16 && defined(__AVX512VNNI__)
+  return dtype == MX_FLOAT32 ? 16 : 48;
+#elif LANES == 16
+  return dtype == MX_FLOAT32 ? 6 : 32;
+#else
+  return dtype == MX_FLOAT32 ? 20 : 64;
+#endif
+}
+
 /* ---- rows of x ---- */
 
 #define ALIGN(n) (((n) + 63) & ~(size_t)63)
@@ -162,7 +173,8 @@ INLINE void open_block(int bits, const uint8_t *p, vi (*pairs)[SIDE]) {
   }
 }
 
-/* sum = vi_dot(sum, a, b). In so long a loop the compiler would move sums to and fro. */
+/* sum = vi_dot(sum, a, b). In so long a loop the compiler would move sums to and
+ * fro. */
 #if LANES == 16 && !defined(__AVX512VNNI__)
 INLINE void accumulate(vi *sum, vi a, vi b) {
   vi products;
@@ -178,7 +190,10 @@ INLINE void accumulate(vi *sum, vi a, vi b) {
           : "x"(a), "x"(b));
 }
 #else
-INLINE void accumulate(vi *sum, vi a, vi b) { *sum = vi_dot(*sum, a, b); }
+INLINE void accumulate(vi *sum, vi a, vi b) {
+  *sum = vi_dot(*sum, a, b);
+  fence(*sum);
+}
 #endif
 
 /* A group's place in the stretch, in the scales at hand, and in x. */
