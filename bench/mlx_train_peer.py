@@ -1,8 +1,6 @@
 """MLX's CPU backend on bench_train's cases, over the protocol of bench.c: a training step of the bundled
 model, opened to float32, with Adam, as mlx_lm's trainer takes it (without compile, which needs a
 compiler at run time on the CPU). Needs the wheels mlx[cpu]==0.30.4 and mlx-lm==0.30.4."""
-import sys
-import time
 from pathlib import Path
 
 import mlx.core as mx
@@ -10,6 +8,8 @@ import mlx.nn as nn
 import mlx.optimizers as optim
 from mlx.utils import tree_map
 from mlx_lm.utils import dequantize_model, load_model
+
+from peer import serve
 
 CASES = {f"tiny {rows} x {tokens}": (rows, tokens)
          for rows, tokens in ((1, 32), (1, 128), (4, 128))}  # the largest takes MLX too long
@@ -37,20 +37,8 @@ def step(rows, tokens):
 
 def main():
     mx.set_default_device(mx.cpu)
-    run, name = None, None
-    for line in sys.stdin:
-        line = line.strip()
-        if line == "drop":
-            run = None
-        elif line not in CASES:
-            print("none", flush=True)
-        else:
-            if run is None or name != line:
-                run, name = step(*CASES[line]), line
-                run()
-            start = time.perf_counter()
-            run()
-            print(time.perf_counter() - start, flush=True)
+    serve({name: (lambda case=case: (step(*case),), lambda run: run())
+           for name, case in CASES.items()})
 
 
 if __name__ == "__main__":

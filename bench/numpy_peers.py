@@ -1,12 +1,13 @@
 """NumPy's side of the benchmarks: `numpy_peers.py FAMILY` answers bench/run.py as a benchmark program
-does with --serve (see bench.c). A case is a pair: make() gives the inputs, run(*inputs) is timed.
+does with --serve (see peer.py). A case is a pair: make() gives the inputs, run(*inputs) is timed.
 Where NumPy lets the caller give the result's memory, it has it (`out`), as ours has its cache.
 
 Needs: numpy."""
 import sys
-import time
 
 import numpy as np
+
+from peer import serve
 
 N = 1 << 24
 SIDE = 4096
@@ -319,34 +320,9 @@ def matmul():
 FAMILIES = {f.__name__: f for f in (elementwise, reduce, cast, copy, sort, random, matmul)}
 
 
-def measure(run, inputs):
-    best, start, runs = 1e9, time.perf_counter(), 0
-    while runs < 3 or time.perf_counter() - start < 0.06:
-        began = time.perf_counter()
-        result = run(*inputs)
-        took = time.perf_counter() - began
-        del result
-        best = min(best, took)
-        runs += 1
-    return best
-
-
 def main():
     np.seterr(all="ignore")
-    cases, live, inputs = FAMILIES[sys.argv[1]](), None, None
-    for line in sys.stdin:
-        name = line.rstrip("\n")
-        if name == "drop":
-            live = inputs = None
-        elif name not in cases:
-            print("none", flush=True)
-        else:
-            make, run = cases[name]
-            if name != live:
-                inputs = None
-                inputs, live = make(), name
-                run(*inputs)
-            print(measure(run, inputs), flush=True)
+    serve(FAMILIES[sys.argv[1]]())
 
 
 if __name__ == "__main__":

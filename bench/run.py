@@ -1,6 +1,6 @@
 """Measures benchmark programs and their peers in turns and prints ratios as Markdown tables.
 
-    bench/run.py [--build DIR] [--rounds N] [--only TEXT] [FAMILY...]
+    bench/run.py [--build DIR] [--rounds N] [--only TEXT] [--peers NAMES] [FAMILY...]
 
 For each case: every program answers once a round, the best of all rounds counts, and the machine's
 limits are measured between cases. `x PEER` is the peer's time over ours (above 1: ours is faster);
@@ -16,11 +16,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
 
 # By family: the name of each peer, and the command that answers as a program does with --serve.
-NUMPY = {"NumPy": [PYTHON, str(HERE / "numpy_peers.py")]}
-PEERS = {family: {name: [*command, family] for name, command in NUMPY.items()}
-         for family in ("elementwise", "reduce", "cast", "copy", "sort", "random", "matmul")}
+ARRAYS = ("elementwise", "reduce", "cast", "copy", "sort", "random", "matmul")
+PEERS = {family: {"NumPy": [PYTHON, str(HERE / "numpy_peers.py"), family]} for family in ARRAYS}
+for family in (*ARRAYS, "attention", "quantized", "llama"):
+    PEERS.setdefault(family, {})["MLX"] = [PYTHON, str(HERE / "mlx_peers.py"), family]
 # Built beside ours where the library is found.
 PEERS["matmul"]["oneDNN"] = ["{build}/dnnl_peer", "--serve"]
+PEERS["llama"]["llama.cpp"] = [PYTHON, str(HERE / "llama_cpp_peer.py")]
 # The same program in another environment; {build} is the build directory.
 PEERS["compile"] = {"uncompiled": ["env", "MLX_DISABLE_COMPILE=1", "{build}/bench_compile",
                                    "--serve"]}
@@ -67,9 +69,11 @@ def least(read, written, operations, limits):
     return max(traffic, operations / limits["limit fma"])
 
 
-def peers_of(family, build):
+def peers_of(family, build, wanted):
     peers = {}
     for name, command in PEERS.get(family, {}).items():
+        if wanted is not None and name not in wanted:
+            continue
         try:
             peer = Program([part.replace("{build}", str(build)) for part in command])
             peer.ask("none")
@@ -86,8 +90,8 @@ def duration(seconds):
     return f"{seconds * 1e9:.3g} ns"
 
 
-def run_family(family, build, rounds, only):
-    ours, peers = Program([str(build / f"bench_{family}"), "--serve"]), peers_of(family, build)
+def run_family(family, build, rounds, only, wanted):
+    ours, peers = Program([str(build / f"bench_{family}"), "--serve"]), peers_of(family, build, wanted)
     limits = dict.fromkeys(LIMITS, 0)
     everyone = {"ours": ours, **peers}
     rows = []
@@ -138,12 +142,14 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="cases whose names contain this")
+    parser.add_argument("--peers", type=lambda names: names.split(","),
+                        help="only these, by name: NumPy,MLX (default: all that there are)")
     parser.add_argument("families", nargs="*")
     args = parser.parse_args()
     families = args.families or sorted(p.name[len("bench_"):] for p in args.build.glob("bench_*")
                                        if os.access(p, os.X_OK) and p.is_file())
     for family in families:
-        run_family(family, args.build, args.rounds, args.only)
+        run_family(family, args.build, args.rounds, args.only, args.peers)
 
 
 if __name__ == "__main__":
