@@ -87,11 +87,9 @@ static inline size_t mx_kernel_dtype_size(mx_dtype dtype) {
 #undef S
 #undef LANES
 #undef ADD_PRODUCT
-#define HAS_PAIRS true
+#define HAS_PAIRS 1
 #else
-#define HAS_PAIRS false
-#define pairs_block single_block
-#define pairs_strip single_strip
+#define HAS_PAIRS 0
 #endif
 
 static float c_at(const void *c, int64_t i, mx_dtype dtype) {
@@ -144,10 +142,14 @@ int MX_KERNEL(gemm_strip_rows)(int64_t m) {
 
 void MX_KERNEL(gemm_strip)(bool pairs, int64_t k, int rows, const void *a, const void *b,
                            float *sums, bool add) {
-  if (HAS_PAIRS && pairs)
+#if HAS_PAIRS
+  if (pairs) {
     pairs_strip(k, rows, a, b, sums, add);
-  else
-    single_strip(k, rows, a, b, sums, add);
+    return;
+  }
+#endif
+  (void)pairs;
+  single_strip(k, rows, a, b, sums, add);
 }
 
 void MX_KERNEL(gemm_in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end) {
@@ -158,9 +160,13 @@ void MX_KERNEL(gemm_in_place)(const mx_gemm_plain *p, int64_t begin, int64_t end
 }
 
 void MX_KERNEL(gemm_block)(const mx_gemm_block *block) {
-  if (HAS_PAIRS && block->pairs)
+#if HAS_PAIRS
+  if (block->pairs) {
     pairs_block(block);
-  else if (block->dtype == MX_FLOAT64)
+    return;
+  }
+#endif
+  if (block->dtype == MX_FLOAT64)
     double_block(block);
   else
     single_block(block);

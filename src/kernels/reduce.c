@@ -397,10 +397,16 @@ HALF_SUM_COLUMNS(bf16, mx_bf16, vf_load_bf16, mx_bf16_to_f32)
         }                                                                                     \
       }                                                                                       \
       for (; j < width; j++)                                                                  \
-        for (int k = 0; k < 8; k++) acc[j] = STEP(acc[j], TO_FLOAT(x[k * row_stride + j]));   \
+        for (int k = 0; k < 8; k++) {                                                         \
+          const float v = TO_FLOAT(x[k * row_stride + j]);                                    \
+          acc[j] = STEP(acc[j], v);                                                           \
+        }                                                                                     \
     }                                                                                         \
     for (; rows > 0; rows--, x += row_stride)                                                 \
-      for (int64_t j = 0; j < width; j++) acc[j] = STEP(acc[j], TO_FLOAT(x[j]));              \
+      for (int64_t j = 0; j < width; j++) {                                                   \
+        const float v = TO_FLOAT(x[j]);                                                       \
+        acc[j] = STEP(acc[j], v);                                                             \
+      }                                                                                       \
   }
 
 static void sum_c64_columns(const void *in, int64_t rows, int64_t row_stride, int64_t width,
