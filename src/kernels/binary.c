@@ -201,29 +201,32 @@ static inline double logaddexp64(double x, double y) {
 REALS(f32, float)
 REALS(f64, double)
 #if defined(__AVX512F__)
-static void power_f64(void *out, const void *first, const void *second, int64_t n, int64_t as,
-                      int64_t bs) {
-  typedef double unaligned __attribute__((vector_size(4 * VW), aligned(8), may_alias));
-  const double *a = first, *b = second;
-  double *d = out;
-  vd x = vd_set(a[0]), y = vd_set(b[0]);
-  int64_t i = 0;
-  for (; i + VW / 2 <= n; i += VW / 2) {
-    if (as) x = *(const unaligned *)(a + i);
-    if (bs) y = *(const unaligned *)(b + i);
-    *(unaligned *)(d + i) = v64_power(x, y);
+#define LANES_F64(name)                                                                           \
+  static void name##_f64(void *out, const void *first, const void *second, int64_t n, int64_t as, \
+                         int64_t bs) {                                                            \
+    typedef double unaligned __attribute__((vector_size(4 * VW), aligned(8), may_alias));         \
+    const double *a = first, *b = second;                                                         \
+    double *d = out;                                                                              \
+    vd x = vd_set(a[0]), y = vd_set(b[0]);                                                        \
+    int64_t i = 0;                                                                                \
+    for (; i + VW / 2 <= n; i += VW / 2) {                                                        \
+      if (as) x = *(const unaligned *)(a + i);                                                    \
+      if (bs) y = *(const unaligned *)(b + i);                                                    \
+      *(unaligned *)(d + i) = v64_##name(x, y);                                                   \
+    }                                                                                             \
+    if (i == n) return;                                                                           \
+    size_t rest = (size_t)(n - i) * sizeof *d;                                                    \
+    if (as) memcpy(&x, a + i, rest);                                                              \
+    if (bs) memcpy(&y, b + i, rest);                                                              \
+    vd z = v64_##name(x, y);                                                                      \
+    memcpy(d + i, &z, rest);                                                                      \
   }
-  if (i == n) return;
-  size_t rest = (size_t)(n - i) * sizeof *d;
-  if (as) memcpy(&x, a + i, rest);
-  if (bs) memcpy(&y, b + i, rest);
-  vd z = v64_power(x, y);
-  memcpy(d + i, &z, rest);
-}
+LANES_F64(power)
+LANES_F64(arctan2)
 #else
 PLAIN(power_f64, double, double, pow(x, y))
-#endif
 PLAIN(arctan2_f64, double, double, atan2(x, y))
+#endif
 PLAIN(logaddexp_f64, double, double, logaddexp64(x, y))
 PLAIN(quotient_f64, double, double, trunc(x / y))
 #if defined(__FMA__) || defined(__aarch64__)

@@ -289,5 +289,58 @@ V_INLINE vd v64_power(vd x, vd y) {
   return z;
 }
 
+/* ---- angles ---- */
+
+/* arctan(k / 8) in two parts. */
+static const double arctan_high[16] = {0,
+                                       0x1.fd5ba9aac2f6ep-4,
+                                       0x1.f5b75f92c80ddp-3,
+                                       0x1.6f61941e4def1p-2,
+                                       0x1.dac670561bb4fp-2,
+                                       0x1.1e00babdefeb4p-1,
+                                       0x1.4978fa3269ee1p-1,
+                                       0x1.700a7c5784634p-1,
+                                       0x1.921fb54442d18p-1};
+static const double arctan_low[16] = {0,
+                                      -0x1.cd37686760c17p-59,
+                                      0x1.8ab6e3cf7afbdp-57,
+                                      -0x1.c63aae6f6e918p-56,
+                                      0x1.a2b7f222f65e2p-56,
+                                      -0x1.928df287a668fp-58,
+                                      0x1.2419a87f2a458p-56,
+                                      -0x1.8c34d25aadef6p-56,
+                                      0x1.1a62633145c07p-55};
+
+/* arctan(a / b) = *low + the result, for 0 < a <= b: that of the nearest c = k / 8, and a series in
+ * r = (a - c b) / (b + c a), whose numerator is exact. */
+V_INLINE vd v64_arctan_share(vd a, vd b, vd *low) {
+  vd whole = vd_fma(a * v64_inverse(b), vd_set(8), vd_set(VD_WHOLE)),
+     c = (whole - VD_WHOLE) * 0.125;
+  vd up = vd_fma(-c, b, a), down = vd_fma(c, a, b), down_low = vd_fma(c, a, b - down);
+  vd inverse = v64_inverse(down);
+  inverse = vd_fma(vd_fma(-down, inverse, vd_set(1)), inverse, inverse);
+  vd r = up * inverse, rest = (vd_fma(-r, down, up) - r * down_low) * inverse, z = r * r;
+  vd p = VD_POLY(z, -1. / 3, 1. / 5, -1. / 7, 1. / 9, -1. / 11, 1. / 13, -1. / 15);
+  vd angle = vd_pick(arctan_high, (vul)whole), sum = angle + r;
+  *low = ((angle - sum) + r) + vd_fma(r * z, p, rest + vd_pick(arctan_low, (vul)whole));
+  return sum;
+}
+V_INLINE vd v64_arctan2(vd y, vd x) {
+  vd a = vd_abs(y), b = vd_abs(x), low;
+  vl steep = a > b, left = x < 0, turned = steep ^ left;
+  vd angle = v64_arctan_share(vd_select(steep, b, a), vd_select(steep, a, b), &low);
+  angle = vd_select(turned, -angle, angle);
+  low = vd_select(turned, -low, low);
+  vd quarters = vd_select(steep, vd_set(1), vd_select(left, vd_set(2), vd_set(0)));
+  vd base = quarters * 0x1.921fb54442d18p+0, sum = base + angle;
+  low += ((base - sum) + angle) + quarters * 0x1.1a62633145c07p-54;
+  vd angles = vd_copysign(sum + low, y);
+  vl plain = (a >= 0x1p-400) & (a <= 0x1p400) & (b >= 0x1p-400) & (b <= 0x1p400);
+  if (__builtin_expect(_mm512_movepi64_mask((__m512i)plain) != 0xff, 0))
+    for (int i = 0; i < VW / 2; i++)
+      if (!plain[i]) angles[i] = atan2(y[i], x[i]);
+  return angles;
+}
+
 #endif
 #endif
