@@ -45,9 +45,22 @@ typedef struct {
 
 static size_t number(const job *j) { return j->p->dtype == MX_FLOAT64 ? 8 : 4; }
 
-/* Numbers that k's of a row are packed into. */
+/* Numbers that k's of a row are packed into, of pairs or not. */
+static int64_t packed_into(bool pairs, int64_t k) { return pairs ? (k + 1) / 2 : k; }
 static int64_t numbers(const job *j, int64_t k) {
-  return j->sizes.pairs ? (k + 1) / 2 : k * j->twofold;
+  return packed_into(j->sizes.pairs, k * j->twofold);
+}
+
+/* Rows [row, row + rows) of a, and columns of b, `depth` deep from k on, to be packed. */
+static mx_gemm_source part_of_a(const mx_gemm_product *p, bool pairs, int64_t row, int64_t rows,
+                                int64_t k, int64_t depth) {
+  const void *data = element(p->a, row * p->a_row + k * p->a_column, p->dtype);
+  return (mx_gemm_source){data, p->dtype, rows, depth, p->a_row, p->a_column, pairs};
+}
+static mx_gemm_source part_of_b(const mx_gemm_product *p, bool pairs, int64_t column,
+                                int64_t columns, int64_t k, int64_t depth) {
+  const void *data = element(p->b, column * p->b_column + k * p->b_row, p->dtype);
+  return (mx_gemm_source){data, p->dtype, columns, depth, p->b_column, p->b_row, pairs};
 }
 
 /* Columns of an opened b, as floats in a scratch that is packed like any matrix. */
@@ -126,8 +139,6 @@ static mx_gemm_block block_of(const mx_gemm_product *p, int64_t i, int64_t c) {
 static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, void *sums,
                           int64_t depth) {
   const mx_gemm_product *p = j->p;
-  j->a = (mx_gemm_source){NULL, p->dtype, m, 0, p->a_row, p->a_column, j->sizes.pairs};
-  j->b = (mx_gemm_source){NULL, p->dtype, n, 0, p->b_column, p->b_row, j->sizes.pairs};
   j->block = block_of(p, i, c);
   j->block.pairs = j->sizes.pairs;
   j->block.m = m * j->twofold;
@@ -145,9 +156,8 @@ static void multiply_part(job *j, int64_t i, int64_t m, int64_t c, int64_t n, vo
   int64_t alone = m * n * p->k < SMALL ? INT64_MAX : 1;
   for (int64_t k = 0; k < p->k; k += depth) {
     j->k_begin = k;
-    j->a.k = j->b.k = least(depth, p->k - k);
-    j->a.data = element(p->a, i * p->a_row + k * p->a_column, p->dtype);
-    j->b.data = element(p->b, c * p->b_column + k * p->b_row, p->dtype);
+    j->a = part_of_a(p, j->sizes.pairs, i, m, k, least(depth, p->k - k));
+    j->b = part_of_b(p, j->sizes.pairs, c, n, k, least(depth, p->k - k));
     j->block.k = numbers(j, j->a.k);
     j->block.first = k == 0;
     j->block.finish = k + depth >= p->k && !is_plain(p);
@@ -188,13 +198,8 @@ static void pack_rows(void *context, int64_t begin, int64_t end) {
   int64_t height = s->j->a_panels * s->j->sizes.mr;
   for (int64_t panel = begin; panel < end; panel++)
     for (int64_t k = 0; k < p->k; k += s->depth) {
-      mx_gemm_source a = {element(p->a, s->i * p->a_row + k * p->a_column, p->dtype),
-                          p->dtype,
-                          s->rows,
-                          least(s->depth, p->k - k),
-                          p->a_row,
-                          p->a_column,
-                          s->j->sizes.pairs};
+      mx_gemm_source a =
+          part_of_a(p, s->j->sizes.pairs, s->i, s->rows, k, least(s->depth, p->k - k));
       mx_k->gemm_pack(&a, s->j->sizes.mr, panel, panel + 1, true,
                       s->j->a_packed + (size_t)(height * numbers(s->j, k)) * number(s->j));
     }
@@ -204,12 +209,11 @@ static void pack_strip(job *own, int64_t c, int64_t n, int64_t k, int64_t depth)
   const mx_gemm_product *p = own->p;
   own->column_begin = c;
   own->k_begin = k;
-  own->b = (mx_gemm_source){NULL, p->dtype, n, depth, p->b_column, p->b_row, own->sizes.pairs};
+  own->b = part_of_b(p, own->sizes.pairs, c, n, k, depth);
   if (own->opened) {
     pack_opened(own, 0, pieces(n, own->sizes.nr));
     return;
   }
-  own->b.data = element(p->b, c * p->b_column + k * p->b_row, p->dtype);
   mx_k->gemm_pack(&own->b, own->sizes.nr, 0, pieces(n, own->sizes.nr), false, own->b_packed);
 }
 
@@ -323,8 +327,6 @@ typedef struct {
   const float *a; /* [strips][numbers of k][rows], as wide as floats where they are pairs */
 } strip_job;
 
-static int64_t strip_numbers(const strip_job *j, int64_t k) { return j->pairs ? (k + 1) / 2 : k; }
-
 static void strip_panel(const strip_job *j, int64_t first, int64_t count, int64_t k, int64_t depth,
                         float *panel) {
   const mx_gemm_product *p = j->p;
@@ -332,13 +334,7 @@ static void strip_panel(const strip_job *j, int64_t first, int64_t count, int64_
     j->opened->open_panel(j->opened->context, first, count, k, depth, j->nr, panel);
     return;
   }
-  mx_gemm_source s = {element(p->b, first * p->b_column + k * p->b_row, p->dtype),
-                      p->dtype,
-                      count,
-                      depth,
-                      p->b_column,
-                      p->b_row,
-                      j->pairs};
+  mx_gemm_source s = part_of_b(p, j->pairs, first, count, k, depth);
   mx_k->gemm_pack(&s, j->nr, 0, 1, false, panel);
 }
 
@@ -346,7 +342,7 @@ static void run_strips(void *context, int64_t begin, int64_t end) {
   const strip_job *j = context;
   const mx_gemm_product *p = j->p;
   mx_gemm_block to = {.dtype = p->dtype, .alpha = p->alpha, .beta = p->beta};
-  const int64_t most = j->pairs ? 2 * STRIP_DEPTH : STRIP_DEPTH, all = strip_numbers(j, p->k);
+  const int64_t most = j->pairs ? 2 * STRIP_DEPTH : STRIP_DEPTH, all = packed_into(j->pairs, p->k);
   _Alignas(64) float panel[STRIP_DEPTH * MOST_WIDTH], sums[(STRIP_ROWS + 12) * MOST_WIDTH];
   for (int64_t t = begin; t < end; t++) {
     int64_t first = t * j->nr, count = least(j->nr, p->n - first);
@@ -354,8 +350,8 @@ static void run_strips(void *context, int64_t begin, int64_t end) {
       int64_t depth = least(most, p->k - k);
       strip_panel(j, first, count, k, depth, panel);
       for (int64_t s = 0; s < j->strips; s++)
-        mx_k->gemm_strip(j->pairs, strip_numbers(j, depth), j->rows,
-                         j->a + (s * all + strip_numbers(j, k)) * j->rows, panel,
+        mx_k->gemm_strip(j->pairs, packed_into(j->pairs, depth), j->rows,
+                         j->a + (s * all + packed_into(j->pairs, k)) * j->rows, panel,
                          sums + s * j->rows * j->nr, k > 0);
     }
     for (int64_t m = 0; m < p->m; m++)
@@ -377,10 +373,10 @@ static int strips(const mx_gemm_product *p, const mx_gemm_opened *opened) {
   j.nr = sizes.nr;
   j.pairs = sizes.pairs;
   j.strips = pieces(p->m, j.rows);
-  size_t count = (size_t)(j.strips * j.rows * strip_numbers(&j, p->k));
+  size_t count = (size_t)(j.strips * j.rows * packed_into(j.pairs, p->k));
   mx_buffer *work = mx_buffer_new(count * sizeof(float));
   if (!work) return -1;
-  mx_gemm_source s = {p->a, p->dtype, p->m, p->k, p->a_row, p->a_column, j.pairs};
+  mx_gemm_source s = part_of_a(p, j.pairs, 0, p->m, 0, p->k);
   mx_k->gemm_pack(&s, j.rows, 0, j.strips, true, work->data);
   j.a = work->data;
   mx_pool_run(pieces(p->n, j.nr), 1 + SMALL / (p->m * p->k * j.nr + 1), run_strips, &j);

@@ -148,7 +148,7 @@ static int64_t vector_sum_f32(const float *x, float *y, int64_t n, bool inclusiv
     double sum = 0;                                                                           \
     sum_part_##name(in, in_step, out, out_step, n, inclusive, &sum);                          \
   }
-/* float64 is added up as fast by eights. */
+/* None: float64 is added up by eights alone. */
 static int64_t vector_sum_f64(const double *x, double *y, int64_t n, bool inclusive,
                               double *before) {
   (void)x, (void)y, (void)n, (void)inclusive, (void)before;
