@@ -9,7 +9,7 @@ PACKAGES := $(shell grep -v '^\#' packages.txt)
 MODEL ?= models/tiny
 PROMPT ?= Tell me a story about a brave little fox.
 
-.PHONY: run test build deps asan tsan lint format aarch64 fuzz bench install clean
+.PHONY: run test build deps asan tsan lint format aarch64 aarch64-kernels fuzz bench install clean
 
 run: build
 	$(BUILD)/mlx_lm generate --model $(MODEL) --prompt "$(PROMPT)" --max-tokens 320
@@ -57,6 +57,13 @@ aarch64:
 	cmake --build build-aarch64 -j $(JOBS)
 	ctest --test-dir build-aarch64 --output-on-failure -j $(JOBS) --timeout 3600 -R '$(AARCH64_TESTS)'
 
+# NEON's kernels alone, compiled: what continuous integration asks for.
+aarch64-kernels:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+	cmake -S . -B build-aarch64-kernels -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake \
+	   -DMLX_KERNELS_ONLY=ON -DCMAKE_C_FLAGS=-Werror >/dev/null
+	cmake --build build-aarch64-kernels -j $(JOBS)
+
 # Every fuzz target for FUZZ_SECONDS each, from valid inputs on.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_*.c)))
@@ -81,4 +88,4 @@ install: build
 	cmake --install $(BUILD) --prefix $(PREFIX)
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz build-lint build-aarch64
+	rm -rf build build-asan build-tsan build-fuzz build-lint build-aarch64 build-aarch64-kernels
