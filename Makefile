@@ -78,7 +78,8 @@ fuzz:
 	   ./$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=1 \
 	      corpus/$$target seeds/$$target || exit 1; done
 
-# Ratios to NumPy and the others that BENCH_PYTHON has, and to the machine's limits (bench/README.md).
+# Ratios to NumPy and the others that BENCH_PYTHON has, and to the machine's limits: README's table, or
+# all cases of FAMILIES (bench/README.md).
 bench: build
 	cmake --build $(BUILD) --target bench -j $(JOBS)
 	python3 bench/run.py --build $(BUILD) $(FAMILIES)

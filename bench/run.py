@@ -2,6 +2,8 @@
 
     bench/run.py [--build DIR] [--rounds N] [--only TEXT] [--peers NAMES] [FAMILY...]
 
+Without families it measures the few cases of SUMMARY and prints one table of them.
+
 For each case: every program answers once a round, the best of all rounds counts, and the machine's
 limits are measured between cases. `x PEER` is the peer's time over ours (above 1: ours is faster);
 `of limit` is the least time that memory traffic and arithmetic allow over ours. Peers run under
@@ -27,6 +29,28 @@ PEERS["llama"]["llama.cpp"] = [PYTHON, str(HERE / "llama_cpp_peer.py")]
 PEERS["compile"] = {"uncompiled": ["env", "MLX_DISABLE_COMPILE=1", "{build}/bench_compile",
                                    "--serve"]}
 PEERS["train"] = {"MLX": [PYTHON, str(HERE / "mlx_train_peer.py")]}
+# What README shows, by family: cases, and what they are called there.
+SUMMARY = {
+    "llama": {"decode 4-bit": "decode, 4-bit", "decode 8-bit": "decode, 8-bit",
+              "decode bfloat16": "decode, bfloat16",
+              "decode 4-bit at 4096": "decode, 4-bit, after 4,096 tokens",
+              "decode 4-bit, 8 sequences": "decode, 4-bit, 8 sequences together",
+              "prompt of 512, 4-bit": "read a prompt of 512 tokens, 4-bit"},
+    "matmul": {"512^3 FLOAT32": "matmul 512³ float32", "1024^3 FLOAT32": "matmul 1024³ float32",
+               "2048^3 FLOAT32": "matmul 2048³ float32", "4096^3 FLOAT32": "matmul 4096³ float32",
+               "1024^3 BFLOAT16": "matmul 1024³ bfloat16"},
+    "attention": {"prompt of 2048 BFLOAT16": "causal attention, 32 heads, 2,048 tokens, bfloat16"},
+    "elementwise": {"add FLOAT32": "add, 16 M float32", "exp FLOAT32": "exp, 16 M float32"},
+    "cast": {"cast FLOAT32 BFLOAT16": "16 M float32 to bfloat16",
+             "cast FLOAT32 FLOAT16": "16 M float32 to float16"},
+    "reduce": {"sum FLOAT32": "sum, 16 M float32",
+               "softmax rows FLOAT32": "softmax 4096 x 4096 float32"},
+    "copy": {"transpose FLOAT32": "transposed copy 4096 x 4096 float32"},
+    "sort": {"sort FLOAT32": "sort, 1 M float32", "argsort FLOAT32": "argsort, 1 M float32"},
+    "random": {"normal FLOAT32": "random normal, 4 M float32"},
+    "graph": {"add: build and evaluate": "a node of the graph, built and evaluated"},
+    "train": {"tiny 4 x 128": "training step of the bundled model, 4 x 128 tokens"},
+}
 LIMITS = ("limit read", "limit write", "limit copy", "limit fma")
 
 
@@ -90,51 +114,94 @@ def duration(seconds):
     return f"{seconds * 1e9:.3g} ns"
 
 
-def run_family(family, build, rounds, only, wanted):
-    ours, peers = Program([str(build / f"bench_{family}"), "--serve"]), peers_of(family, build, wanted)
-    limits = dict.fromkeys(LIMITS, 0)
+class Measured:
+    """What a family's cases took: seconds of one item by who answered, and the machine's limits."""
+
+    def __init__(self, family, peers):
+        self.family, self.peers = family, peers
+        self.limits = dict.fromkeys(LIMITS, 0)
+        self.rows = []  # (case, best), each as Program.cases and {who: seconds} have them
+
+    def of_limit(self, case, best):
+        _, read, written, operations, items = case
+        bound = least(read, written, operations, self.limits) / items
+        return f"{bound / best['ours']:.2f}" if bound else ""
+
+
+def measure(family, build, rounds, wanted, peers):
+    """`wanted` says of a name whether that case is to be measured."""
+    ours, peers = Program([str(build / f"bench_{family}"), "--serve"]), peers_of(family, build, peers)
     everyone = {"ours": ours, **peers}
-    rows = []
-    chosen = [c for c in ours.cases() if not only or only.lower() in c[0].lower()]
-    for index, (name, read, written, operations, items) in enumerate(chosen):
-        best = dict.fromkeys(everyone)
+    found = Measured(family, list(peers))
+    for index, case in enumerate(c for c in ours.cases() if wanted(c[0])):
+        name, best = case[0], dict.fromkeys(everyone)
         for turn in range(rounds):
             for who, program in everyone.items():
                 seconds = program.ask(name) if turn == 0 or best[who] else None
                 if seconds:
                     best[who] = min(seconds, best[who] or seconds)
-            if turn == 0 and index % 8 == 0:
+            if index % 8 == 0:
                 for limit in LIMITS:
-                    limits[limit] = max(limits[limit], ours.ask(limit))
+                    found.limits[limit] = max(found.limits[limit], ours.ask(limit))
         for program in everyone.values():
             program.say("drop")
-        rows.append((name, read, written, operations, items, best))
+        found.rows.append((case, best))
         if sys.stderr.isatty() or os.environ.get("BENCH_VERBOSE"):
             print(name, {who: duration(s) for who, s in best.items() if s}, file=sys.stderr)
     for program in everyone.values():
         program.end()
-    print_table(family, rows, list(peers), limits)
+    return found
 
 
-def print_table(family, rows, peers, limits):
-    print(f"\n{family}: memory reads {limits['limit read'] / 1e9:.1f} GB/s, writes "
-          f"{limits['limit write'] / 1e9:.1f}, copies {limits['limit copy'] / 1e9:.1f}; float32 "
-          f"{limits['limit fma'] / 1e9:.0f} GFLOP/s\n")
-    header = ["work", "ours", *[f"{p} | x {p}" for p in peers], "of limit"]
-    print("| " + " | ".join(header) + " |")
-    print("|" + " --- |" * (len(header) + len(peers)))
-    for name, read, written, operations, items, best in rows:
+def limits_line(limits):
+    return (f"memory reads {limits['limit read'] / 1e9:.1f} GB/s, writes "
+            f"{limits['limit write'] / 1e9:.1f}, copies {limits['limit copy'] / 1e9:.1f}; float32 "
+            f"{limits['limit fma'] / 1e9:.0f} GFLOP/s")
+
+
+def print_row(cells):
+    print("| " + " | ".join(cells) + " |")
+
+
+def print_table(found):
+    print(f"\n{found.family}: {limits_line(found.limits)}\n")
+    print_row(["work", "ours", *[f"{p} | x {p}" for p in found.peers], "of limit"])
+    print("|" + " --- |" * (3 + 2 * len(found.peers)))
+    for case, best in found.rows:
         if not best["ours"]:
-            print(f"| {name} | failed |")
+            print(f"| {case[0]} | failed |")
             continue
-        cells = [name, duration(best["ours"])]
-        for peer in peers:
+        cells = [case[0], duration(best["ours"])]
+        for peer in found.peers:
             cells += ([duration(best[peer]), f"{best[peer] / best['ours']:.2f}"] if best[peer]
                       else ["", ""])
-        bound = least(read, written, operations, limits) / items
-        cells.append(f"{bound / best['ours']:.2f}" if bound else "")
-        print("| " + " | ".join(cells) + " |")
+        print_row([*cells, found.of_limit(case, best)])
     sys.stdout.flush()
+
+
+def rate(family, case, seconds):
+    if family == "llama":
+        return f"{1 / seconds:.3g} tokens/s"
+    if family == "matmul":
+        return f"{case[3] / case[4] / seconds / 1e9:.0f} GFLOP/s"
+    return duration(seconds)
+
+
+def print_summary(build, rounds, peers):
+    families = [measure(family, build, rounds, names.__contains__, peers)
+                for family, names in SUMMARY.items()]
+    limits = {limit: max(found.limits[limit] for found in families) for limit in LIMITS}
+    print(f"{limits_line(limits)}\n")
+    print_row(["work", "ours", "of limit", "times as fast as"])
+    print("|" + " --- |" * 4)
+    for found in families:
+        found.limits = limits
+        for case, best in found.rows:
+            if not best["ours"]:
+                continue  # what it needs is not here
+            beside = [f"{peer} {best[peer] / best['ours']:.3g}" for peer in found.peers if best[peer]]
+            print_row([SUMMARY[found.family][case[0]], rate(found.family, case, best["ours"]),
+                       found.of_limit(case, best), ", ".join(beside)])
 
 
 def main():
@@ -144,12 +211,17 @@ def main():
     parser.add_argument("--only", help="cases whose names contain this")
     parser.add_argument("--peers", type=lambda names: names.split(","),
                         help="only these, by name: NumPy,MLX (default: all that there are)")
-    parser.add_argument("families", nargs="*")
+    parser.add_argument("families", nargs="*", metavar="FAMILY", help="or `all`")
     args = parser.parse_args()
-    families = args.families or sorted(p.name[len("bench_"):] for p in args.build.glob("bench_*")
-                                       if os.access(p, os.X_OK) and p.is_file())
-    for family in families:
-        run_family(family, args.build, args.rounds, args.only, args.peers)
+    if not args.families:
+        print_summary(args.build, args.rounds, args.peers)
+        return
+    everything = sorted(p.name[len("bench_"):] for p in args.build.glob("bench_*")
+                        if os.access(p, os.X_OK) and p.is_file())
+    only = (args.only or "").lower()
+    for family in everything if args.families == ["all"] else args.families:
+        print_table(measure(family, args.build, args.rounds, lambda name: only in name.lower(),
+                            args.peers))
 
 
 if __name__ == "__main__":
