@@ -41,7 +41,7 @@
   MX_KERNELS_UNARY(K)
 
 typedef struct mx_kernels {
-  const char *isa; /* "baseline", "avx2", "avx512", "avx512vnni", "neon" */
+  const char *isa; /* "baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon" */
 #define K(type, name, parameters) type(*name) parameters;
   MX_KERNEL_LIST(K)
 #undef K

@@ -1,4 +1,4 @@
-/* Included before each kernel source of the emulated set (cmake/tests.cmake): VNNI's and BF16's
+/* Included before each kernel source of an emulated set (cmake/tests.cmake): VNNI's and BF16's
  * instructions as Intel's manual defines them, in AVX-512. */
 #ifndef TESTS_EMULATED_H
 #define TESTS_EMULATED_H
@@ -6,7 +6,9 @@
 #include <immintrin.h>
 
 #define __AVX512VNNI__ 1
+#ifdef MX_ISA_avx512bf16
 #define __AVX512BF16__ 1
+#endif
 #define EMULATED static inline __attribute__((always_inline, unused))
 
 /* Subnormal numbers count as zero, and become zero. */

@@ -24,13 +24,16 @@ __attribute__((unused)) static bool has_avx512(void) {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512cd");
 }
-__attribute__((unused)) static bool has_avx512vnni(void) {
 #ifdef MX_EMULATED /* by the tests */
-  return has_avx512();
+#define HAS_OR_EMULATES(feature) true
 #else
-  return has_avx512() && __builtin_cpu_supports("avx512vnni") &&
-         __builtin_cpu_supports("avx512bf16");
+#define HAS_OR_EMULATES(feature) __builtin_cpu_supports(feature)
 #endif
+__attribute__((unused)) static bool has_avx512vnni(void) {
+  return has_avx512() && HAS_OR_EMULATES("avx512vnni");
+}
+__attribute__((unused)) static bool has_avx512bf16(void) {
+  return has_avx512vnni() && HAS_OR_EMULATES("avx512bf16");
 }
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
@@ -43,6 +46,11 @@ __attribute__((unused)) static bool has_neon(void) {
 #endif
 
 /* The sets that were built (MX_HAS_x comes from the build), best first. */
+#ifdef MX_HAS_avx512bf16
+#define SET_AVX512BF16(S) S(avx512bf16, has_avx512bf16)
+#else
+#define SET_AVX512BF16(S)
+#endif
 #ifdef MX_HAS_avx512vnni
 #define SET_AVX512VNNI(S) S(avx512vnni, has_avx512vnni)
 #else
@@ -63,7 +71,8 @@ __attribute__((unused)) static bool has_neon(void) {
 #else
 #define SET_NEON(S)
 #endif
-#define SETS(S) SET_AVX512VNNI(S) SET_AVX512(S) SET_AVX2(S) SET_NEON(S) S(baseline, always)
+#define SETS(S) \
+  SET_AVX512BF16(S) SET_AVX512VNNI(S) SET_AVX512(S) SET_AVX2(S) SET_NEON(S) S(baseline, always)
 
 #define S(set, test) extern const mx_kernels MX_KERNEL_NAME(kernels, set);
 SETS(S)
