@@ -40,16 +40,4 @@ struct bench_case {
 
 int bench_main(int argc, char **argv, const bench_case *cases, int count);
 
-/* Seconds since some start. */
-double bench_now(void);
-
-/* What the machine gives on all of the process's threads, measured anew by every call: bytes a
- * second read, written (past the caches where that is faster) and copied (read plus written),
- * float32 operations a second in fused multiply-adds. */
-typedef enum { BENCH_READ, BENCH_WRITE, BENCH_COPY, BENCH_FMA, BENCH_LIMITS } bench_limit_kind;
-double bench_limit(bench_limit_kind kind);
-
-/* The least time for a case, given the limits. */
-double bench_least(const bench_case *c, const double limits[BENCH_LIMITS]);
-
 #endif

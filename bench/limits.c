@@ -1,11 +1,14 @@
 /* What the machine can do at most, on all threads: memory traffic and float32 multiply-adds.
  * Written with intrinsics for the widest vectors that the CPU has. */
-#include "base/pool.h"
-#include "bench.h"
+#include "limits.h"
 
+#include "base/pool.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -21,6 +24,12 @@ typedef struct {
 } traffic;
 
 static volatile float sink;
+
+double bench_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* ---- one piece of PIECE bytes ---- */
 
@@ -155,13 +164,4 @@ double bench_limit(bench_limit_kind kind) {
   }
 #endif
   return kind == BENCH_FMA ? fma_rate(fma_plain, 64) : traffic_rate(plain[kind], bytes);
-}
-
-/* What is both read and written goes at the speed of copies, the rest at that of its kind. */
-double bench_least(const bench_case *c, const double limits[BENCH_LIMITS]) {
-  double both = c->read < c->written ? c->read : c->written;
-  double traffic = 2 * both / limits[BENCH_COPY] + (c->read - both) / limits[BENCH_READ] +
-                   (c->written - both) / limits[BENCH_WRITE];
-  double compute = c->operations / limits[BENCH_FMA];
-  return traffic > compute ? traffic : compute;
 }

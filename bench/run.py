@@ -86,7 +86,7 @@ class Program:
 
 
 def least(read, written, operations, limits):
-    """As bench_least in limits.c."""
+    """As least_of in bench.c."""
     both = min(read, written)
     traffic = (2 * both / limits["limit copy"] + (read - both) / limits["limit read"]
                + (written - both) / limits["limit write"])

@@ -7,7 +7,7 @@ capi_call capi_begin(mlx_stream s) {
                      mx_use_stream(stream ? *stream : (mx_stream){-1, {MX_CPU, 0}})};
 }
 
-static void end(capi_call call) {
+void capi_leave(capi_call call) {
   mx_scope_end(call.scope, NULL);
   mx_use_stream(call.before);
 }
@@ -20,12 +20,6 @@ void capi_set(mlx_array *res, mx a) {
 
 int capi_end(capi_call call, mlx_array *res, mx value) {
   if (value) capi_set(res, value);
-  end(call);
+  capi_leave(call);
   return value ? 0 : capi_fail("mlx_array");
-}
-
-int capi_end_vector(capi_call call, mlx_vector_array *res, bool done, const mx *values, int count) {
-  if (done) capi_set_vector(res, values, (size_t)count);
-  end(call);
-  return done ? 0 : capi_fail("mlx_array");
 }

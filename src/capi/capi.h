@@ -26,7 +26,8 @@ typedef struct capi_call {
 
 /* Opens a scope, and sends this thread's operations to the stream (empty: the default). */
 capi_call capi_begin(mlx_stream s);
-/* Closes the scope; the handle takes a reference to the value. Returns 0, or 1 after capi_fail
+void capi_leave(capi_call call);
+/* Leaves; the handle takes a reference to the value. Returns 0, or 1 after capi_fail
  * where the value is NULL. */
 int capi_end(capi_call call, mlx_array *res, mx value);
 /* The same for a vector; `done` is false where the native call failed. */

@@ -136,3 +136,9 @@ void capi_set_vector(mlx_vector_array *res, const mx *values, size_t count) {
   destroy_array(res->ctx);
   res->ctx = fresh;
 }
+
+int capi_end_vector(capi_call call, mlx_vector_array *res, bool done, const mx *values, int count) {
+  if (done) capi_set_vector(res, values, (size_t)count);
+  capi_leave(call);
+  return done ? 0 : capi_fail("mlx_array");
+}

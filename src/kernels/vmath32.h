@@ -5,6 +5,8 @@
 #ifndef KERNELS_VMATH32_H
 #define KERNELS_VMATH32_H
 
+#include "kernels/vpoly.h"
+
 /* sum + *low = a + b exactly, where |a| >= |b| or a is 0. */
 V_INLINE vf v32_sum(vf a, vf b, vf *low) {
   vf sum = a + b;
