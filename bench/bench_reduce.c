@@ -137,6 +137,8 @@ static const bench_case cases[] = {
     REDUCE(argmax, argmax_all, make_integers, INT64, 8),
     REDUCE(argmax columns, argmax_columns, make_square, FLOAT16, 2),
     REDUCE(argmax columns, argmax_columns, make_whole_square, INT8, 1),
+    REDUCE(var columns, var_columns, make_square, FLOAT16, 2),
+    REDUCE(var rows, var_rows, make_square, BFLOAT16, 2),
     KEEP(cumsum, cumsum_flat, make_flat, FLOAT32, 4),
     KEEP(cumsum rows, cumsum_rows, make_square, FLOAT32, 4),
     KEEP(cumsum rows, cumsum_rows, make_square, FLOAT16, 2),

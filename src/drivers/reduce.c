@@ -27,6 +27,7 @@ typedef struct {
   mx_dim across;            /* columns mode: the innermost kept dimension */
   int64_t outputs, reduces; /* counts */
   int64_t blocks, pieces;
+  double by; /* what variances divide by */
 } reduction;
 
 mx_dtype mx_reduce_dtype(mx_reduce_kind kind, mx_dtype dtype) {
@@ -82,7 +83,7 @@ static void runs_range(void *context, int64_t begin, int64_t end) {
     for (int64_t i = 0; i < outer; i++, mx_walk_next(&reduced))
       r->set->runs(r->in + (kept.offset + reduced.offset) * r->in_bytes, m, next, r->inner.size,
                    r->inner.stride, acc, 1);
-    r->set->finish(acc, r->out + begin * r->out_bytes, m);
+    r->set->finish(acc, r->out + begin * r->out_bytes, m, r->by);
     mx_walk_on(&kept, m);
     begin += m;
   }
@@ -167,7 +168,7 @@ static void columns_range(void *context, int64_t begin, int64_t end) {
     char *acc = r->partial ? r->partial + (piece * r->outputs + output) * r->set->acc_bytes : local;
     columns_rows(r, kept.offset + first * r->across.stride, width, r->reduces * piece / r->pieces,
                  r->reduces * (piece + 1) / r->pieces, acc);
-    if (!r->partial) r->set->finish(acc, r->out + output * r->out_bytes, width);
+    if (!r->partial) r->set->finish(acc, r->out + output * r->out_bytes, width, r->by);
   }
 }
 
@@ -180,7 +181,7 @@ static int run_pieces(reduction *r, int64_t items, void (*fn)(void *, int64_t, i
   mx_pool_run(items, 1, fn, r);
   for (int64_t piece = 1; piece < r->pieces; piece++)
     r->set->combine(r->partial, r->partial + piece * r->outputs * r->set->acc_bytes, r->outputs);
-  r->set->finish(r->partial, r->out, r->outputs);
+  r->set->finish(r->partial, r->out, r->outputs, r->by);
   mx_buffer_release(scratch);
   return 0;
 }
@@ -205,34 +206,51 @@ static int reduce_runs(reduction *r) {
 
 static int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
+static int reduce(reduction *r, int ndim, const int32_t *shape, const int64_t *strides,
+                  const bool *reduced) {
+  r->outputs = r->reduces = 1;
+  for (int i = 0; i < ndim; i++) {
+    *(reduced[i] ? &r->reduces : &r->outputs) *= shape[i];
+    if (!reduced[i])
+      r->kept_n = mx_dims_push(r->kept, r->kept_n, shape[i], strides[i]);
+    else if (shape[i] != 1)
+      r->reduced[r->reduced_n++] = (mx_dim){shape[i], strides[i]};
+  }
+  if (!r->outputs) return 0;
+  if (!r->reduces) {
+    _Alignas(16) char acc[MX_REDUCE_ACC_BYTES];
+    r->set->fill(acc, 1);
+    for (int64_t i = 0; i < r->outputs; i++)
+      r->set->finish(acc, r->out + i * r->out_bytes, 1, r->by);
+    return 0;
+  }
+  sort_reduced(r);
+  r->inner = r->reduced_n ? r->reduced[--r->reduced_n] : (mx_dim){1, 1};
+  bool across = r->kept_n && r->kept[r->kept_n - 1].stride &&
+                magnitude(r->kept[r->kept_n - 1].stride) < r->inner.stride;
+  return across ? reduce_columns(r) : reduce_runs(r);
+}
+
 int mx_drive_reduce(mx_reduce_kind kind, mx_dtype dtype, const void *in, int ndim,
                     const int32_t *shape, const int64_t *strides, const bool *reduced, void *out) {
   reduction r = {.set = mx_k->reduce_set(kind, dtype),
                  .in = in,
                  .out = out,
                  .in_bytes = (int64_t)mx_dtype_size(dtype),
-                 .out_bytes = (int64_t)mx_dtype_size(mx_reduce_dtype(kind, dtype)),
-                 .outputs = 1,
-                 .reduces = 1};
-  for (int i = 0; i < ndim; i++) {
-    *(reduced[i] ? &r.reduces : &r.outputs) *= shape[i];
-    if (!reduced[i])
-      r.kept_n = mx_dims_push(r.kept, r.kept_n, shape[i], strides[i]);
-    else if (shape[i] != 1)
-      r.reduced[r.reduced_n++] = (mx_dim){shape[i], strides[i]};
-  }
-  if (!r.outputs) return 0;
-  if (!r.reduces) {
-    _Alignas(16) char acc[MX_REDUCE_ACC_BYTES];
-    r.set->fill(acc, 1);
-    for (int64_t i = 0; i < r.outputs; i++) r.set->finish(acc, r.out + i * r.out_bytes, 1);
-    return 0;
-  }
-  sort_reduced(&r);
-  r.inner = r.reduced_n ? r.reduced[--r.reduced_n] : (mx_dim){1, 1};
-  bool across = r.kept_n && r.kept[r.kept_n - 1].stride &&
-                magnitude(r.kept[r.kept_n - 1].stride) < r.inner.stride;
-  return across ? reduce_columns(&r) : reduce_runs(&r);
+                 .out_bytes = (int64_t)mx_dtype_size(mx_reduce_dtype(kind, dtype))};
+  return reduce(&r, ndim, shape, strides, reduced);
+}
+
+int mx_drive_variance(mx_dtype dtype, const void *in, int ndim, const int32_t *shape,
+                      const int64_t *strides, const bool *reduced, double by, void *out) {
+  int64_t bytes = (int64_t)mx_dtype_size(dtype);
+  reduction r = {.set = mx_k->variance_set(dtype),
+                 .in = in,
+                 .out = out,
+                 .in_bytes = bytes,
+                 .out_bytes = bytes,
+                 .by = by};
+  return reduce(&r, ndim, shape, strides, reduced);
 }
 
 /* ---- arg_reduce ---- */

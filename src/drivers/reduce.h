@@ -19,6 +19,11 @@ mx_dtype mx_reduce_dtype(mx_reduce_kind kind, mx_dtype dtype);
 int mx_drive_reduce(mx_reduce_kind kind, mx_dtype dtype, const void *in, int ndim,
                     const int32_t *shape, const int64_t *strides, const bool *reduced, void *out);
 
+/* The same for variances of float32, float16 or bfloat16: the sum of the squared distances from the
+ * mean, divided `by` a number, in dtype. */
+int mx_drive_variance(mx_dtype dtype, const void *in, int ndim, const int32_t *shape,
+                      const int64_t *strides, const bool *reduced, double by, void *out);
+
 /* The index along `axis` (not empty) of the first element that is largest (kind MAX) or smallest
  * (MIN). NaN is skipped, but in the first place it stays (as in MLX). out is row-contiguous over
  * the other axes. */

@@ -21,6 +21,7 @@
 #include "kernels/sort.h"
 #include "kernels/ternary.h"
 #include "kernels/unary.h"
+#include "kernels/variance.h"
 
 #define MX_KERNEL_LIST(K) \
   MX_KERNELS_ATTENTION(K) \
@@ -38,7 +39,8 @@
   MX_KERNELS_SOFTMAX(K)   \
   MX_KERNELS_SORT(K)      \
   MX_KERNELS_TERNARY(K)   \
-  MX_KERNELS_UNARY(K)
+  MX_KERNELS_UNARY(K)     \
+  MX_KERNELS_VARIANCE(K)
 
 typedef struct mx_kernels {
   const char *isa; /* "baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon" */

@@ -435,7 +435,8 @@ static void sum_f64_columns(const void *in, int64_t rows, int64_t row_stride, in
     const A *other = others;                                                            \
     for (int64_t i = 0; i < n; i++) acc[i] = COMBINE(acc[i], other[i]);                 \
   }                                                                                     \
-  static void name##_finish(const void *acc, void *out, int64_t n) {                    \
+  static void name##_finish(const void *acc, void *out, int64_t n, double by) {         \
+    (void)by;                                                                           \
     for (int64_t i = 0; i < n; i++) ((U *)out)[i] = RESULT(((const A *)acc)[i]);        \
   }                                                                                     \
   static const mx_reduce_set name##_set = {sizeof(A),      name##_fill,    name##_runs, \

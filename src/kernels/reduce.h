@@ -18,7 +18,7 @@ typedef enum mx_reduce_kind {
   MX_REDUCE_KINDS
 } mx_reduce_kind;
 
-#define MX_REDUCE_ACC_BYTES 16 /* the largest accumulator */
+#define MX_REDUCE_ACC_BYTES 24 /* the largest accumulator */
 
 /* The functions of one reduction over one dtype. Strides count elements. */
 typedef struct mx_reduce_set {
@@ -32,8 +32,8 @@ typedef struct mx_reduce_set {
   void (*columns)(const void *in, int64_t rows, int64_t row_stride, int64_t width, void *acc);
   /* Accumulators into accumulators. */
   void (*combine)(void *acc, const void *other, int64_t n);
-  /* Accumulators to the output's dtype. */
-  void (*finish)(const void *acc, void *out, int64_t n);
+  /* Accumulators to the output's dtype; variances divide `by` this number. */
+  void (*finish)(const void *acc, void *out, int64_t n, double by);
 } mx_reduce_set;
 
 /* reduce_set: the functions for `kind` over elements of `dtype`. NaN wins in min and max. AND and

@@ -1,9 +1,11 @@
 /* Mean, variance, standard deviation and median: formulas over sums and sorts. */
 #include "drivers/copy.h"
+#include "drivers/reduce.h"
 #include "mlx/mx/cast.h"
 #include "mlx/mx/create.h"
 #include "mlx/mx/elementwise.h"
 #include "mlx/mx/reduce.h"
+#include "mlx/mx/shape.h"
 #include "mlx/mx/sort.h"
 #include "ops/codecs.h"
 #include "ops/rules.h"
@@ -130,12 +132,61 @@ static mx var_over(mx a, mx_ints axes, bool keepdims, int ddof) {
                                    mx_scalar(0, dtype)));
 }
 
-/* A scope of its own lets the distances go, or be squared in place, as evaluation proceeds. */
+/* ---- Variances in one pass: what the formula above computes, rounded once ---- */
+
+typedef struct {
+  int count, axes[MX_MAX_NDIM], ddof;
+} var_params;
+
+static bool eval_var(const mx_node *node, const mx *in, const mx *out) {
+  const var_params *p = MX_PARAMS(var_params, node);
+  bool reduced[MX_MAX_NDIM] = {false};
+  for (int i = 0; i < p->count; i++) reduced[p->axes[i]] = true;
+  double by = elements(in[0], p->axes, p->count) - p->ddof;
+  return mx_out_alloc(out[0]) &&
+         mx_drive_variance(in[0]->dtype, in[0]->data, in[0]->ndim, mx_shape_of(in[0]),
+                           mx_strides_of(in[0]), reduced, by > 0 ? by : 0, out[0]->data) == 0;
+}
+
+static bool formula_var(const mx_node *node, const mx *in, mx *out) {
+  const var_params *p = MX_PARAMS(var_params, node);
+  return (out[0] = var_over(in[0], (mx_ints){p->axes, p->count}, true, p->ddof)) != NULL;
+}
+
+static int var_shape(const mx_node *node, const mx *in, int output, int *shape) {
+  (void)output;
+  const var_params *p = MX_PARAMS(var_params, node);
+  mx_copy_ints(shape, mx_shape_of(in[0]), in[0]->ndim);
+  for (int i = 0; i < p->count; i++) shape[p->axes[i]] = 1;
+  return in[0]->ndim;
+}
+
+static const mx_primitive variance = {.name = "Variance",
+                                      .params_size = sizeof(var_params),
+                                      .eval = {eval_var},
+                                      .formula = formula_var,
+                                      .output_shape = var_shape};
+
+static mx var_at_once(mx a, mx_ints axes, bool keepdims, int ddof) {
+  var_params p = {.count = axes.size, .ddof = ddof};
+  mx_copy_ints(p.axes, axes.data, axes.size);
+  int shape[MX_MAX_NDIM];
+  mx_copy_ints(shape, mx_shape_of(a), a->ndim);
+  for (int i = 0; i < axes.size; i++) shape[axes.data[i]] = 1;
+  mx out = mx_make(&variance, &p, ((mx_spec){a->dtype, a->ndim, shape}), a);
+  return keepdims ? out : mx_squeeze(out, axes);
+}
+
+/* What transforms see is MLX's formula. A scope of its own lets its distances go, or be squared in
+ * place, as evaluation proceeds. */
 mx mx_var_with(mx a, mx_var_args args) {
   int axes[MX_MAX_NDIM], count = a ? axes_of("mean", a, args.axes, args.axis, axes) : -1;
   if (count < 0) return NULL;
+  bool at_once = a->dtype == MX_FLOAT32 || a->dtype == MX_FLOAT16 || a->dtype == MX_BFLOAT16;
   mx_scope scope = mx_scope_begin();
-  return mx_scope_end(scope, var_over(a, (mx_ints){axes, count}, args.keepdims, args.ddof));
+  mx out = (at_once && a->size && !mx_tracing ? var_at_once : var_over)(a, (mx_ints){axes, count},
+                                                                        args.keepdims, args.ddof);
+  return mx_scope_end(scope, out);
 }
 
 mx mx_std_with(mx a, mx_var_args args) { return mx_sqrt(mx_var_with(a, args)); }
@@ -197,5 +248,6 @@ const mx_codec mx_statistics_codecs[] = {
      .primitive = &number_of_elements,
      .visit = visit_number,
      .build = build_number},
+    {.name = "", .primitive = &variance, .expand = formula_var},
     {0},
 };
