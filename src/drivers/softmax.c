@@ -8,10 +8,11 @@
 
 #include <stdatomic.h>
 
-#define COLUMNS 256 /* of one piece of work */
-/* Columns up to so long pass through scratch memory, which then stays in the second-level cache,
- * where the results do not stay in caches anyway (mx_turn_bytes). */
-#define NARROW_LENGTH 6144
+/* Columns of one piece of work: so many that memory is read in long runs, or fewer, that the second
+ * reading finds in the second-level cache, or that every thread has some. */
+#define WIDE 1024
+#define COLUMNS 256
+#define CACHED_BYTES (512 << 10)
 #define LONG 65536 /* of a row: its log-sum-exp is that of its pieces' */
 #define PIECE 8192
 
@@ -22,8 +23,7 @@ typedef struct {
   char *out;
   int64_t n, size, x_step, out_step;     /* along the axis */
   int64_t columns, column_blocks, block; /* columns of a block */
-  bool narrow;
-  mx_nd outer; /* operands: x, out */
+  mx_nd outer;                           /* operands: x, out */
   _Atomic bool failed;
 } softmax_job;
 
@@ -45,14 +45,6 @@ static void rows_range(void *context, int64_t begin, int64_t end) {
 
 static void columns_range(void *context, int64_t begin, int64_t end) {
   softmax_job *job = context;
-  mx_buffer *scratch = NULL;
-  if (job->narrow) {
-    scratch = mx_buffer_new((size_t)job->n * MX_SOFTMAX_COLUMNS * sizeof(float));
-    if (!scratch) {
-      job->failed = true;
-      return;
-    }
-  }
   for (int64_t i = begin; i < end; i++) {
     int64_t offset[2], column = i % job->column_blocks * job->block;
     int64_t count = job->columns - column < job->block ? job->columns - column : job->block;
@@ -60,13 +52,11 @@ static void columns_range(void *context, int64_t begin, int64_t end) {
     const char *x = job->x + (offset[0] + column) * job->size;
     char *out = job->out + (offset[1] + column) * job->size;
     if (job->sum)
-      MX_FLOAT_KERNEL(logsumexp_columns, job->dtype)(x, job->x_step, out, 0, count, job->n, NULL);
+      MX_FLOAT_KERNEL(logsumexp_columns, job->dtype)(x, job->x_step, out, 0, count, job->n);
     else
       MX_FLOAT_KERNEL(softmax_columns, job->dtype)
-    (x, job->x_step, out, job->out_step, count, job->n, scratch ? scratch->data : NULL);
+    (x, job->x_step, out, job->out_step, count, job->n);
   }
-  mx_buffer_release(scratch);
-  mx_stream_fence();
 }
 
 static void pieces_range(void *context, int64_t begin, int64_t end) {
@@ -134,6 +124,12 @@ static void collapse_outer(softmax_job *job, const int64_t *x_strides, const int
   mx_nd_collapse(&job->outer, outer, count, 2, (const int64_t *const[]){x, out}, false);
 }
 
+static int64_t block_of(const softmax_job *job) {
+  int64_t pieces = (job->columns + WIDE - 1) / WIDE * job->outer.size;
+  bool cached = job->n * COLUMNS * job->size <= CACHED_BYTES;
+  return cached || pieces < mx_pool_threads() ? COLUMNS : WIDE;
+}
+
 static bool run(softmax_job *job, const int64_t *x_strides, const int32_t *shape, int ndim,
                 int axis) {
   int last = ndim - 1;
@@ -146,9 +142,7 @@ static bool run(softmax_job *job, const int64_t *x_strides, const int32_t *shape
   if (job->n == 0 || job->outer.size == 0) return true;
   if (columns) {
     job->columns = shape[last];
-    job->narrow = !job->sum && job->dtype != MX_FLOAT64 && job->n <= NARROW_LENGTH &&
-                  job->outer.size * job->n * job->columns * job->size >= mx_turn_bytes;
-    job->block = job->narrow ? MX_SOFTMAX_COLUMNS : COLUMNS;
+    job->block = block_of(job);
     job->column_blocks = (job->columns + job->block - 1) / job->block;
     mx_pool_run(job->outer.size * job->column_blocks, mx_row_grain(job->n * job->block),
                 columns_range, job);

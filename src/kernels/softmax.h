@@ -14,12 +14,9 @@
   (const void *x, int64_t x_row, void *out, int64_t out_row, int64_t rows, int64_t n)
 
 /* Column c is x[c + k * x_step] for k in [0, n), its softmax out[c + k * out_step]; its log-sum-exp
- * out[c]. Where there is scratch, at most MX_SOFTMAX_COLUMNS columns are read from memory once: it
- * holds so many float32 for each of the n. */
-#define MX_SOFTMAX_COLUMNS 32
-#define MX_SOFTMAX_COLUMNS_PARAMETERS                                                      \
-  (const void *x, int64_t x_step, void *out, int64_t out_step, int64_t columns, int64_t n, \
-   float *scratch)
+ * out[c]. */
+#define MX_SOFTMAX_COLUMNS_PARAMETERS \
+  (const void *x, int64_t x_step, void *out, int64_t out_step, int64_t columns, int64_t n)
 
 #define MX_KERNELS_SOFTMAX_KIND(K, T)                         \
   K(void, softmax_rows_##T, MX_SOFTMAX_ROWS_PARAMETERS)       \

@@ -3,7 +3,6 @@
 #include "check.h"
 #include "floats.h"
 
-#include "drivers/copy.h"
 #include "drivers/norm.h"
 #include "drivers/rope.h"
 #include "drivers/softmax.h"
@@ -141,17 +140,45 @@ static void softmaxes(void **state) {
     }
 }
 
-/* With the threshold lowered, columns pass through scratch memory and past the caches. */
 static void softmaxes_of_many_columns(void **state) {
   (void)state;
-  int64_t usual = mx_turn_bytes;
-  mx_turn_bytes = 0;
-  for (size_t t = 0; t < 4; t++)
+  for (size_t t = 0; t < 4; t++) {
     for (int32_t n = 1; n < 400; n = 3 * n + 2) {
       softmax_along(float_dtypes[t], (int32_t[]){2, n, 96}, (int64_t[]){96 * n, 96, 1}, 1);
       softmax_along(float_dtypes[t], (int32_t[]){2, n, 37}, (int64_t[]){37 * n, 37, 1}, 1);
     }
-  mx_turn_bytes = usual;
+    /* More rows than the second-level cache has room for. */
+    softmax_along(float_dtypes[t], (int32_t[]){1, 1100, 1307}, (int64_t[]){0, 1307, 1}, 1);
+  }
+}
+
+/* Numbers that rise by a step from one to the next, behind some that are -inf: sums are begun anew
+ * all the time. */
+static void softmaxes_of_rising_numbers(void **state) {
+  (void)state;
+  enum { MOST = 300, WIDE = 21 };
+  static float x[MOST * WIDE], out[MOST * WIDE], sums[WIDE];
+  for (int n = 2; n < MOST; n += 1 + n / 4)
+    for (float step = -40; step < 50; step += 8.5f) {
+      for (int k = 0; k < n; k++)
+        for (int c = 0; c < WIDE; c++)
+          x[k * WIDE + c] = k < c && k < n - 1 ? -INFINITY : step * (float)k;
+      for (int rows = 0; rows < 2; rows++) {
+        int32_t shape[] = {rows ? WIDE : n, rows ? n : WIDE};
+        int64_t strides[] = {rows ? 1 : WIDE, rows ? WIDE : 1};
+        assert_true(mx_softmax_axis(MX_FLOAT32, x, strides, shape, 2, rows, out));
+        assert_true(mx_logsumexp_axis(MX_FLOAT32, x, strides, shape, 2, rows, sums));
+        for (int c = 0; c < WIDE; c++) {
+          int first = c < n ? c : n - 1;
+          double top = (double)step * (step > 0 ? n - 1 : first), sum = 0;
+          for (int k = 0; k < n; k++) sum += exp((double)x[k * WIDE + c] - top);
+          check(MX_FLOAT32, sums[c], top + log(sum), 2e-6, "logsumexp", c);
+          for (int k = 0; k < n; k++)
+            check(MX_FLOAT32, out[rows ? c * n + k : k * WIDE + c],
+                  exp((double)x[k * WIDE + c] - top) / sum, 3e-7, "softmax", k);
+        }
+      }
+    }
 }
 
 static void long_logsumexp(void **state) {
@@ -264,6 +291,7 @@ int main(void) {
                                      cmocka_unit_test(gradients_of_norms),
                                      cmocka_unit_test(softmaxes),
                                      cmocka_unit_test(softmaxes_of_many_columns),
+                                     cmocka_unit_test(softmaxes_of_rising_numbers),
                                      cmocka_unit_test(long_logsumexp),
                                      cmocka_unit_test(softmax_of_infinities),
                                      cmocka_unit_test(columns_of_infinities),
