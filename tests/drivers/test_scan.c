@@ -107,6 +107,56 @@ static void nan_passes_as_comparisons_let_it(void **unused) {
   assert_true(y[0] == 3 && y[1] == 3 && y[2] == 1 && y[3] == 1 && y[4] == 1);
 }
 
+/* NaN and both zeros anywhere in longer runs. */
+static void extremes_compare_in_order(void **unused) {
+  (void)unused;
+  enum { MOST = 200 };
+  float x[MOST], y[MOST];
+  for (int round = 0; round < 400; round++) {
+    int32_t n = 1 + (int32_t)view_random(MOST);
+    bool max = view_random(2), inclusive = view_random(2);
+    for (int i = 0; i < n; i++) {
+      x[i] = (float)view_random(9) - 4;
+      if (view_random(60) == 0) x[i] = NAN;
+      if (view_random(30) == 0) x[i] = -0.0f;
+    }
+    if (round % 8 == 0) x[0] = NAN;
+    mx_drive_scan(max ? MX_SCAN_MAX : MX_SCAN_MIN, MX_FLOAT32, x, 1, &n, (int64_t[]){1}, 0, false,
+                  inclusive, y);
+    float now = inclusive ? x[0] : max ? -INFINITY : INFINITY;
+    for (int i = 0; i < n; i++) {
+      float before = now;
+      if (i || !inclusive) now = max ? x[i] < now ? now : x[i] : x[i] < now ? x[i] : now;
+      float want = inclusive ? now : before;
+      assert_true(isnan(want) ? isnan(y[i]) : y[i] == want && signbit(y[i]) == signbit(want));
+    }
+  }
+}
+
+/* Runs that threads share, where sums are exact. */
+static void long_sums_match_plain_loops(void **unused) {
+  (void)unused;
+  static const mx_dtype dtypes[] = {MX_FLOAT32, MX_FLOAT64, MX_FLOAT16, MX_BFLOAT16};
+  for (int d = 0; d < 4; d++)
+    for (int inclusive = 0; inclusive < 2; inclusive++) {
+      view v = view_new(dtypes[d], 2, (int32_t[]){2, 600007}, -3, 3, true);
+      check(MX_SCAN_SUM, &v, 1, false, inclusive);
+      view_free(&v);
+    }
+}
+
+/* Two large numbers of one sign, that follow one of the other sign, never add up by themselves. */
+static void sums_overflow_only_in_order(void **unused) {
+  (void)unused;
+  enum { N = 64 };
+  uint16_t x[N] = {0}, y[N];
+  int32_t n = N;
+  for (int i = 0; i < N; i += 4) /* bfloat16: -2^127, 2^127, 2^127, -2^127 */
+    x[i] = x[i + 3] = 0xff00, x[i + 1] = x[i + 2] = 0x7f00;
+  mx_drive_scan(MX_SCAN_SUM, MX_BFLOAT16, x, 1, &n, (int64_t[]){1}, 0, false, true, y);
+  for (int i = 0; i < N; i++) assert_int_equal(y[i], i % 4 == 0 ? 0xff00 : i % 4 == 2 ? 0x7f00 : 0);
+}
+
 static void long_float_sums_do_not_drift(void **unused) {
   (void)unused;
   int32_t n = 3000001;
@@ -124,6 +174,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_dtype_matches_plain_loops),
       cmocka_unit_test(nan_passes_as_comparisons_let_it),
+      cmocka_unit_test(extremes_compare_in_order),
+      cmocka_unit_test(long_sums_match_plain_loops),
+      cmocka_unit_test(sums_overflow_only_in_order),
       cmocka_unit_test(long_float_sums_do_not_drift),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
