@@ -29,7 +29,7 @@ EMULATED __m512i emulated_dpbusd(__m512i sum, __m512i a, __m512i b) {
   return _mm512_add_epi32(sum, _mm512_add_epi32(even, odd));
 }
 
-/* The odd numbers of each pair first; each product is exact, each sum rounded. */
+/* The odd numbers first; sums are rounded (to the least normal number too, where the CPU has 0). */
 EMULATED __m512 emulated_dpbf16(__m512 sum, __m512i a, __m512i b) {
   const __m512i high = _mm512_set1_epi32((int)0xffff0000);
   __m512 odd_a = emulated_flush(_mm512_castsi512_ps(_mm512_and_si512(a, high)));
