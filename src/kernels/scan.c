@@ -1,5 +1,6 @@
 /* Scans, one accumulator a run or a column. */
 #include "kernels/scan.h"
+#include "kernels/bulk.h"
 #include "kernels/kinds.h"
 #include "kernels/loop.h"
 
@@ -118,7 +119,10 @@ SCAN(prod_bool, uint8_t, uint8_t, uint8_t, SAME, SAME, AND, 1)
       p = _mm512_add_pd(p, _mm512_maskz_permutexvar_pd(0xfc, by_two, p));                    \
       p = _mm512_add_pd(p, _mm512_maskz_permutexvar_pd(0xf0, by_four, p));                   \
       __m512d q = inclusive ? p : _mm512_maskz_permutexvar_pd(0xfe, by_one, p);              \
-      if (y) STORE(y + i, _mm512_add_pd(before, _mm512_add_pd(sum, q)));                     \
+      if (y)                                                                                 \
+        STORE(y + i, _mm512_add_pd(before, _mm512_add_pd(sum, q)));                          \
+      else                                                                                   \
+        v_ahead(x + i, 8 * (int)sizeof(T));                                                  \
       sum = _mm512_add_pd(sum, _mm512_permutexvar_pd(last, p));                              \
     }                                                                                        \
     *seen = _mm512_cvtsd_f64(sum);                                                           \
