@@ -18,6 +18,7 @@
 #define MOST_HELD (8 << 20) /* numbers of a, packed through all of k */
 #define MOST_WIDTH 32       /* of a panel of b */
 #define FEW 4               /* rows or columns that go to the kernels for vectors */
+#define FEW_DOTS 8          /* of those that run along k */
 #define STRIP_ROWS 36       /* rows of a up to which b is read panel by panel, each used at once */
 #define STRIP_DEPTH 512     /* of such a panel, which stays in the caches of its core */
 #define SMALL (1 << 16)     /* multiplications not worth a second thread */
@@ -426,10 +427,11 @@ static int vectors(const mx_gemm_product *p, bool left) {
                   .c_step = left ? p->c_column : p->c_row};
   int64_t along = left ? p->b_row : p->a_column, across = left ? p->b_column : p->a_row;
   int64_t m = left ? p->m : p->n, n = left ? p->n : p->m;
-  mx_buffer *work = mx_buffer_new((size_t)(m * p->k) * 8);
+  int64_t stride = m > 1 ? round_up(p->k, 16) + 16 : p->k; /* not all in one set of the cache */
+  mx_buffer *work = mx_buffer_new((size_t)(m * stride) * 8);
   if (!work) return -1;
   mx_copy_strided(work->data, p->dtype == MX_FLOAT64 ? MX_FLOAT64 : MX_FLOAT32,
-                  (int64_t[]){p->k, 1}, left ? p->a : p->b, p->dtype,
+                  (int64_t[]){stride, 1}, left ? p->a : p->b, p->dtype,
                   left ? (int64_t[]){p->a_row, p->a_column} : (int64_t[]){p->b_column, p->b_row},
                   (int32_t[]){(int32_t)m, (int32_t)p->k}, 2);
   j.dots = along == 1;
@@ -439,7 +441,7 @@ static int vectors(const mx_gemm_product *p, bool left) {
                   .k = p->k,
                   .m = m,
                   .x = work->data,
-                  .x_stride = p->k};
+                  .x_stride = stride};
   int64_t grain = SMALL / 4 / (p->k + 1) + 1;
   if (!j.dots && grain < 64) { /* long runs of each row, which may be in a page of its own */
     int64_t half = n / (2 * mx_pool_threads()) / 64 * 64;
@@ -448,6 +450,11 @@ static int vectors(const mx_gemm_product *p, bool left) {
   mx_pool_run(n, grain, run_vectors, &j);
   mx_buffer_release(work);
   return 0;
+}
+
+/* Rows of b that run along k can be multiplied with more vectors at once. */
+static int64_t few_vectors(const mx_gemm_product *p) {
+  return p->b_row == 1 && p->dtype != MX_FLOAT64 ? FEW_DOTS : FEW;
 }
 
 /* Whether the matrix can be read in rows that are contiguous one way or the other. */
@@ -510,7 +517,7 @@ static int multiply_one(const mx_gemm_product *p, const mx_gemm_product *next) {
     write_scaled(p);
     return 0;
   }
-  if (p->dtype != MX_COMPLEX64 && p->m <= FEW && streams(p->b_row, p->b_column))
+  if (p->dtype != MX_COMPLEX64 && p->m <= few_vectors(p) && streams(p->b_row, p->b_column))
     return vectors(p, true);
   if (p->dtype != MX_COMPLEX64 && p->n <= FEW && streams(p->a_row, p->a_column))
     return vectors(p, false);

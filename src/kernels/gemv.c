@@ -1,7 +1,7 @@
 /* Products of a few vectors with a matrix that is read once: dot products where its rows run along
  * k, sums of scaled rows where they run across. */
 #include "kernels/gemm.h"
-#include "kernels/simd.h"
+#include "kernels/kinds.h"
 
 #include <string.h>
 
@@ -61,10 +61,67 @@ V_INLINE void dot_floats(const mx_gemv *v, const float *x, int64_t n, mx_dtype d
   }
 }
 
+/* TILE_ROWS rows of w by TILE_X vectors x: what is loaded of the ones serves all of the others. */
+#if VW == 16
+#define TILE_ROWS 3
+#define TILE_X 8
+#else
+#define TILE_ROWS 2
+#define TILE_X 4
+#endif
+#define TILE_SUMS ((TILE_ROWS * TILE_X + VW - 1) / VW * VW)
+
+/* Rows from n on by `count` <= TILE_X vectors; past the last, that one again. Fetches the rows
+ * after these. */
+V_INLINE void dot_tile(const mx_gemv *v, const float *first, int64_t count, int64_t n,
+                       mx_dtype dtype, float *sums) {
+  const int size = dtype == MX_FLOAT32 ? 4 : 2;
+  const float *x[TILE_X];
+  vf sum[TILE_SUMS];
+  float each[TILE_SUMS];
+  int64_t k = 0;
+#pragma GCC unroll 8
+  for (int m = 0; m < TILE_X; m++) x[m] = first + (m < count ? m : count - 1) * v->x_stride;
+#pragma GCC unroll 24
+  for (int i = 0; i < TILE_SUMS; i++) sum[i] = vf_set(0);
+  for (; k + VW <= v->k; k += VW) {
+    vf w[TILE_ROWS];
+#pragma GCC unroll 4
+    for (int r = 0; r < TILE_ROWS; r++) {
+      int64_t at = (n + r) * v->w_stride + k;
+      w[r] = floats_of(v->w, at, dtype);
+      __builtin_prefetch((const char *)v->w + (at + TILE_ROWS * v->w_stride) * size);
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < TILE_X; m++) {
+      vf y = vf_load(x[m] + k);
+#ifdef __AVX512F__
+      __asm__("" : "+v"(y)); /* or it is loaded for each row */
+#endif
+#pragma GCC unroll 4
+      for (int r = 0; r < TILE_ROWS; r++)
+        sum[r * TILE_X + m] = vf_fma(w[r], y, sum[r * TILE_X + m]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < TILE_SUMS; i += VW) vf_store(each + i, vf_sum_each(sum + i));
+  for (int r = 0; r < TILE_ROWS; r++)
+    for (int m = 0; m < count; m++) {
+      float rest = 0;
+      for (int64_t i = k; i < v->k; i++)
+        rest += float_at(v->w, (n + r) * v->w_stride + i, dtype) * x[m][i];
+      sums[r * v->m + m] = each[r * TILE_X + m] + rest;
+    }
+}
+
 V_INLINE void dot_rows(const mx_gemv *v, int64_t begin, int64_t end, mx_dtype dtype, float *sums) {
+  const float *x = v->x;
+  for (; v->m > 4 && end - begin >= TILE_ROWS; begin += TILE_ROWS, sums += TILE_ROWS * v->m)
+    for (int64_t m = 0; m < v->m; m += TILE_X)
+      dot_tile(v, x + m * v->x_stride, v->m - m < TILE_X ? v->m - m : TILE_X, begin, dtype,
+               sums + m);
   for (int64_t n = begin; n < end; n++, sums += v->m) {
     int64_t m = 0;
-    const float *x = v->x;
     for (; m + 4 <= v->m; m += 4) dot_floats(v, x + m * v->x_stride, n, dtype, 4, sums + m);
     if (m + 2 <= v->m) {
       dot_floats(v, x + m * v->x_stride, n, dtype, 2, sums + m);
