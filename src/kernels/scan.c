@@ -183,6 +183,9 @@ V_INLINE vf moved_up(vf v, vf fill, int s) {
 }
 V_INLINE vf last_lane(vf v) { return SHUFFLE(v, v, FROM_LAST, 0); }
 
+V_INLINE vi is_nan(vf v) { return ((vi)v & 0x7fffffff) > 0x7f800000; }
+V_INLINE vi not_finite(vf v) { return ((vi)v & 0x7fffffff) >= 0x7f800000; }
+
 /* 16-bit floats: within a vector in float32, which is far finer than they are. Where that is
  * infinite or NaN, a sum may have been beyond float32 that never occurs in order. */
 V_INLINE double half_sum_vector(float_kind kind, const void *x, void *y, int64_t n, bool inclusive,
@@ -192,7 +195,7 @@ V_INLINE double half_sum_vector(float_kind kind, const void *x, void *y, int64_t
   for (int s = 1; s < VW; s *= 2) p += moved_up(p, vf_set(0), s);
   double after = seen + (double)p[VW - 1];
   q = (inclusive ? p : moved_up(p, vf_set(0), 1)) + (float)(base + seen);
-  if (__builtin_expect(vi_any(q - q != 0), 0)) {
+  if (__builtin_expect(vi_any(not_finite(q)), 0)) {
     float lanes[VW];
     after = seen;
     for (int k = 0; k < VW; k++) {
@@ -269,7 +272,7 @@ V_INLINE void extremes_of_run(float_kind kind, bool max, const void *in, void *o
   for (int64_t i = 0; i < n; i += VW) {
     int64_t part = n - i < VW ? n - i : VW;
     vf v = vf_load_n_as(kind, kind_at(kind, in, i), part), q = v;
-    if (__builtin_expect(!vi_any((v != v) | (most != most)), 1)) {
+    if (__builtin_expect(!vi_any(is_nan(v) | is_nan(most)), 1)) {
 #pragma GCC unroll 4
       for (int s = 1; s < VW; s *= 2) q = better_lanes(max, moved_up(q, none, s), q);
       q = better_lanes(max, most, q);

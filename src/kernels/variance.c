@@ -100,15 +100,13 @@ V_INLINE moments of_run(float_kind kind, const void *x, int64_t n) {
       v_ahead(kind_at(kind, x, done * VW), TILE * VW * (int)kind_size(kind));
       add_tile(kind, kind_at(kind, x, done * VW), VW, VW, TILE, (double)done, &all);
     }
-#define PART(n)                                                                \
-  if (vectors & n) {                                                           \
-    add_tile(kind, kind_at(kind, x, done *VW), VW, VW, n, (double)done, &all); \
-    done += n;                                                                 \
-  }
-    PART(8)
-    PART(4) PART(2) PART(1)
-#undef PART
-        m = join_lanes(&all, (double)vectors);
+#pragma GCC unroll 4
+    for (int part = TILE / 2; part; part /= 2)
+      if (vectors & part) {
+        add_tile(kind, kind_at(kind, x, done * VW), VW, VW, part, (double)done, &all);
+        done += part;
+      }
+    m = join_lanes(&all, (double)vectors);
   }
   if (vectors * VW < n) m = join(m, few(kind, kind_at(kind, x, vectors * VW), n - vectors * VW));
   return m;
