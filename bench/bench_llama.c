@@ -1,12 +1,18 @@
-/* A whole model: a 1.24 B Llama decoding and reading prompts. BENCH_MODELS names the folder where
+/* A whole model: a 1.24 B Llama decoding and reading prompts, and what bounds it, its weights read
+ * once where they lie. BENCH_MODELS names the folder where
  * bench/make_llama.py has made checkpoints 4, 8 and 16 (cases without theirs fail). Times are of
  * one token. */
 #include "bench.h"
+#include "limits.h"
 #include "mlx_lm/cache.h"
 #include "mlx_lm/utils.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define STEPS                                                                         \
   8 /* of decoding that one run takes, each begun before the last one's token is read \
@@ -17,6 +23,8 @@
 typedef struct {
   mlx_lm_model *model;
   mlx_lm_prompt_cache *cache;
+  char *weights; /* their file, mapped */
+  int64_t bytes;
 } session;
 
 /* c->m sequences of c->n tokens each. */
@@ -52,6 +60,7 @@ static void drop(const bench_case *c, bench_state *s) {
   session *own = s->own;
   mlx_lm_prompt_cache_free(own->cache);
   mlx_lm_model_free(own->model);
+  if (own->weights) munmap(own->weights, (size_t)own->bytes);
   free(own);
 }
 
@@ -84,6 +93,28 @@ static void prompt(const bench_case *c, bench_state *s) {
   mlx_lm_prompt_cache_free(cache);
 }
 
+static void map_weights(const bench_case *c, bench_state *s) {
+  session *own = s->own = calloc(1, sizeof *own);
+  char path[1024];
+  const char *folder = getenv("BENCH_MODELS");
+  snprintf(path, sizeof path, "%s/%d/model.safetensors", folder ? folder : ".", (int)c->k);
+  int file = open(path, O_RDONLY);
+  struct stat status;
+  if (file >= 0 && !fstat(file, &status)) {
+    char *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+    if (at != MAP_FAILED) own->weights = at, own->bytes = status.st_size;
+  }
+  if (file >= 0) close(file);
+}
+
+static void read_weights(const bench_case *c, bench_state *s) {
+  session *own = s->own;
+  if (own->weights)
+    bench_read(own->weights, own->bytes);
+  else
+    mx_fail("model.safetensors of %d bits cannot be read", (int)c->k);
+}
+
 #define BYTES(bits) (PARAMETERS * ((bits) == 16 ? 2 : (bits) / 8.0 + 4 / 64.0))
 /* k holds the bits, m the sequences, n the tokens before. */
 #define DECODE(label, bits, sequences, context)                                          \
@@ -99,7 +130,16 @@ static void prompt(const bench_case *c, bench_state *s) {
     .operations = 2.0 * 973e6 * (length)                                                      \
   }
 
+#define READ(label, bits)                                                             \
+  {                                                                                   \
+    .name = label, .make = map_weights, .run = read_weights, .drop = drop, .k = bits, \
+    .read = BYTES(bits)                                                               \
+  }
+
 static const bench_case cases[] = {
+    READ("weights read once, 4-bit", 4),
+    READ("weights read once, 8-bit", 8),
+    READ("weights read once, bfloat16", 16),
     DECODE("decode 4-bit", 4, 1, 16),
     DECODE("decode 8-bit", 8, 1, 16),
     DECODE("decode bfloat16", 16, 1, 16),

@@ -109,7 +109,19 @@ static void fma_plain(void *context, int64_t begin, int64_t end) {
 
 static void pieces(void *context, int64_t begin, int64_t end) {
   const traffic *t = context;
-  for (int64_t i = begin; i < end; i++) t->piece(t->dst + i * PIECE, t->src + i * PIECE);
+  for (int64_t i = begin; i < end; i++)
+    t->piece(t->dst ? t->dst + i * PIECE : NULL, t->src + i * PIECE);
+}
+
+void bench_read(const char *data, int64_t bytes) {
+  traffic t = {NULL, data, read_plain};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f"))
+    t.piece = read_avx512;
+  else if (__builtin_cpu_supports("avx2"))
+    t.piece = read_avx2;
+#endif
+  mx_pool_run(bytes / PIECE, 1, pieces, &t);
 }
 
 /* Two blocks of BYTES, touched. */

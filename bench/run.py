@@ -31,7 +31,10 @@ PEERS["compile"] = {"uncompiled": ["env", "MLX_DISABLE_COMPILE=1", "{build}/benc
 PEERS["train"] = {"MLX": [PYTHON, str(HERE / "mlx_train_peer.py")]}
 # What README shows, by family: cases, and what they are called there.
 SUMMARY = {
-    "llama": {"decode 4-bit": "decode, 4-bit", "decode 8-bit": "decode, 8-bit",
+    "llama": {"weights read once, 4-bit": "(all weights read once where they lie, 4-bit)",
+              "weights read once, 8-bit": "(the same, 8-bit)",
+              "weights read once, bfloat16": "(the same, bfloat16)",
+              "decode 4-bit": "decode, 4-bit", "decode 8-bit": "decode, 8-bit",
               "decode bfloat16": "decode, bfloat16",
               "decode 4-bit at 4096": "decode, 4-bit, after 4,096 tokens",
               "decode 4-bit, 8 sequences": "decode, 4-bit, 8 sequences together",
