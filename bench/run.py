@@ -38,6 +38,7 @@ SUMMARY = {
               "decode bfloat16": "decode, bfloat16",
               "decode 4-bit at 4096": "decode, 4-bit, after 4,096 tokens",
               "decode 4-bit, 8 sequences": "decode, 4-bit, 8 sequences together",
+              "decode bfloat16, 8 sequences": "decode, bfloat16, 8 sequences together",
               "prompt of 512, 4-bit": "read a prompt of 512 tokens, 4-bit"},
     "matmul": {"512^3 FLOAT32": "matmul 512³ float32", "1024^3 FLOAT32": "matmul 1024³ float32",
                "2048^3 FLOAT32": "matmul 2048³ float32", "4096^3 FLOAT32": "matmul 4096³ float32",
