@@ -138,7 +138,9 @@ V_INLINE void kind_store(float_kind kind, void *p, float f) {
  */
 #define LOW_LANE(l, s) ((l) & (s) ? VW + (l) - (s) : (l))
 #define HIGH_LANE(l, s) ((l) & (s) ? VW + (l) : (l) + (s))
-#define FOUR_LANES(f, l, s) f(l, s), f((l) + 1, s), f((l) + 2, s), f((l) + 3, s)
+#define ONE_LANE(f, l, s) ((f(l, s)) % (2 * VW)) /* steps of VW and more occur in no call */
+#define FOUR_LANES(f, l, s) \
+  ONE_LANE(f, l, s), ONE_LANE(f, (l) + 1, s), ONE_LANE(f, (l) + 2, s), ONE_LANE(f, (l) + 3, s)
 #if VW == 16
 #define ALL_LANES(f, s) \
   FOUR_LANES(f, 0, s), FOUR_LANES(f, 4, s), FOUR_LANES(f, 8, s), FOUR_LANES(f, 12, s)
@@ -149,25 +151,17 @@ V_INLINE void kind_store(float_kind kind, void *p, float f) {
 #endif
 #define SHUFFLE(a, b, f, s) __builtin_shufflevector(a, b, ALL_LANES(f, s))
 
-V_INLINE vf vf_low_blocks(vf a, vf b, int s) {
-#if VW > 8
-  if (s == 8) return SHUFFLE(a, b, LOW_LANE, 8);
-#endif
-#if VW > 4
-  if (s == 4) return SHUFFLE(a, b, LOW_LANE, 4);
-#endif
-  return s == 2 ? SHUFFLE(a, b, LOW_LANE, 2) : SHUFFLE(a, b, LOW_LANE, 1);
-}
-
-V_INLINE vf vf_high_blocks(vf a, vf b, int s) {
-#if VW > 8
-  if (s == 8) return SHUFFLE(a, b, HIGH_LANE, 8);
-#endif
-#if VW > 4
-  if (s == 4) return SHUFFLE(a, b, HIGH_LANE, 4);
-#endif
-  return s == 2 ? SHUFFLE(a, b, HIGH_LANE, 2) : SHUFFLE(a, b, HIGH_LANE, 1);
-}
+/* name(a, b, s), for s a constant: lanes(l, s) says from which of a's and b's lanes lane l comes.
+ */
+#define LANES_BY_STEP(name, lanes)             \
+  V_INLINE vf name(vf a, vf b, int s) {        \
+    return s == 8   ? SHUFFLE(a, b, lanes, 8)  \
+           : s == 4 ? SHUFFLE(a, b, lanes, 4)  \
+           : s == 2 ? SHUFFLE(a, b, lanes, 2)  \
+                    : SHUFFLE(a, b, lanes, 1); \
+  }
+LANES_BY_STEP(vf_low_blocks, LOW_LANE)
+LANES_BY_STEP(vf_high_blocks, HIGH_LANE)
 
 /* Lane i of the result is the sum of all lanes of v[i]. */
 V_INLINE vf vf_sum_each(vf v[VW]) {

@@ -169,18 +169,10 @@ VECTOR_SUM(f64, double, _mm512_loadu_pd, _mm512_storeu_pd)
 SUM_RUN(f32, float, SAME, (float))
 SUM_RUN(f64, double, SAME, SAME)
 
-/* Lanes move up by s; the first s come from `fill`. And the last lane everywhere. */
+/* Lanes move up by s; the first s come from the second vector. And the last lane everywhere. */
 #define FROM_BELOW(l, s) ((l) < (s) ? VW + (l) : (l) - (s))
 #define FROM_LAST(l, s) (VW - 1)
-V_INLINE vf moved_up(vf v, vf fill, int s) {
-#if VW > 8
-  if (s == 8) return SHUFFLE(v, fill, FROM_BELOW, 8);
-#endif
-#if VW > 4
-  if (s == 4) return SHUFFLE(v, fill, FROM_BELOW, 4);
-#endif
-  return s == 2 ? SHUFFLE(v, fill, FROM_BELOW, 2) : SHUFFLE(v, fill, FROM_BELOW, 1);
-}
+LANES_BY_STEP(moved_up, FROM_BELOW)
 V_INLINE vf last_lane(vf v) { return SHUFFLE(v, v, FROM_LAST, 0); }
 
 V_INLINE vi is_nan(vf v) { return ((vi)v & 0x7fffffff) > 0x7f800000; }
