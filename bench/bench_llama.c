@@ -33,12 +33,17 @@ static mx tokens(const bench_case *c, int64_t n) {
                            mx_random_key(0));
 }
 
+/* Of a case's model, or a file in it. */
+static const char *path_of(const bench_case *c, const char *file) {
+  static char path[1024];
+  const char *folder = getenv("BENCH_MODELS");
+  snprintf(path, sizeof path, "%s/%d%s", folder ? folder : ".", (int)c->k, file);
+  return path;
+}
+
 /* Whether the model is there; an error says, again and again, why not. */
 static bool load(const bench_case *c, session *own) {
-  char path[1024];
-  const char *folder = getenv("BENCH_MODELS");
-  snprintf(path, sizeof path, "%s/%d", folder ? folder : ".", (int)c->k);
-  if (!own->model) own->model = mlx_lm_load_model(path);
+  if (!own->model) own->model = mlx_lm_load_model(path_of(c, ""));
   return own->model;
 }
 
@@ -95,10 +100,7 @@ static void prompt(const bench_case *c, bench_state *s) {
 
 static void map_weights(const bench_case *c, bench_state *s) {
   session *own = s->own = calloc(1, sizeof *own);
-  char path[1024];
-  const char *folder = getenv("BENCH_MODELS");
-  snprintf(path, sizeof path, "%s/%d/model.safetensors", folder ? folder : ".", (int)c->k);
-  int file = open(path, O_RDONLY);
+  int file = open(path_of(c, "/model.safetensors"), O_RDONLY);
   struct stat status;
   if (file >= 0 && !fstat(file, &status)) {
     char *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);

@@ -26,16 +26,6 @@ static number step(mx_reduce_kind kind, number a, number x) {
   }
 }
 
-/* Row-major index among the kept axes of the element with row-major index `index`. */
-static int64_t output_of(const view *v, const bool *reduced, int64_t index) {
-  int64_t output = 0, scale = 1;
-  for (int i = v->ndim - 1; i >= 0; i--) {
-    if (!reduced[i]) output += index % v->shape[i] * scale, scale *= v->shape[i];
-    index /= v->shape[i];
-  }
-  return output;
-}
-
 static number wrap(mx_dtype dtype, number x) {
   char one[16];
   if (dtype == MX_UINT32 || dtype == MX_UINT64 || dtype == MX_INT32 || dtype == MX_INT64) {
@@ -55,7 +45,7 @@ static void check(mx_reduce_kind kind, const view *v, const bool *reduced) {
     want[i] = identity[kind];
   }
   for (int64_t i = 0; i < size; i++) {
-    int64_t at = view_offset(v, i), output = output_of(v, reduced, i);
+    int64_t at = view_offset(v, i), output = view_output(v, reduced, i);
     number x = {view_real(v->dtype, v->data, at), view_imaginary(v->dtype, v->data, at)};
     want[output] = step(kind, want[output], x);
   }
@@ -241,7 +231,7 @@ static void arg_reductions_find_the_first(void **unused) {
         int64_t inner = 1;
         for (int k = axis + 1; k < 3; k++) inner *= v.shape[k];
         if (i / inner % v.shape[axis]) continue;
-        assert_int_equal(out[output_of(&v, reduced, i)],
+        assert_int_equal(out[view_output(&v, reduced, i)],
                          plain_arg(kind, &v, axis, view_offset(&v, i)));
       }
       free(out);

@@ -10,16 +10,6 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-/* Row-major index among the kept axes of the element with row-major index `index`. */
-static int64_t output_of(const view *v, const bool *reduced, int64_t index) {
-  int64_t output = 0, scale = 1;
-  for (int i = v->ndim - 1; i >= 0; i--) {
-    if (!reduced[i]) output += index % v->shape[i] * scale, scale *= v->shape[i];
-    index /= v->shape[i];
-  }
-  return output;
-}
-
 typedef struct {
   long double sum, squares;
 } moments;
@@ -36,7 +26,7 @@ static void check(const view *v, const bool *reduced, int ddof) {
   moments *want = mx_xcalloc((size_t)outputs, sizeof *want);
   for (int pass = 0; pass < 2; pass++)
     for (int64_t i = 0; i < size; i++) {
-      moments *m = &want[output_of(v, reduced, i)];
+      moments *m = &want[view_output(v, reduced, i)];
       long double x = view_real(v->dtype, v->data, view_offset(v, i));
       if (pass)
         m->squares += (x - m->sum / n) * (x - m->sum / n);

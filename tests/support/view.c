@@ -101,3 +101,12 @@ int64_t view_offset(const view *v, int64_t index) {
   }
   return offset;
 }
+
+int64_t view_output(const view *v, const bool *reduced, int64_t index) {
+  int64_t output = 0, scale = 1;
+  for (int i = v->ndim - 1; i >= 0; i--) {
+    if (!reduced[i]) output += index % v->shape[i] * scale, scale *= v->shape[i];
+    index /= v->shape[i];
+  }
+  return output;
+}

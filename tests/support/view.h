@@ -30,6 +30,8 @@ void view_free(view *v);
 int64_t view_size(const view *v);
 /* Offset in elements of the element with this row-major index. */
 int64_t view_offset(const view *v, int64_t index);
+/* Row-major index of that element's output where `reduced` axes are gone. */
+int64_t view_output(const view *v, const bool *reduced, int64_t index);
 /* Parts of element `offset` of memory of this dtype. */
 double view_real(mx_dtype dtype, const void *data, int64_t offset);
 double view_imaginary(mx_dtype dtype, const void *data, int64_t offset);
